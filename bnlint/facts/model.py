@@ -1,0 +1,368 @@
+"""The facts of one file: its program as small frozen records, without whitespace, comments or positions.
+
+Facts say what the text says and conclude nothing; conclusions live in :mod:`bnlint.project`. They are plain tuples, so
+they pickle fast and can be cached by the content of the file. No LibCST node is held: each record carries ``at``, its
+number in the walk of the file, and :func:`bnlint.facts.locate.locate` turns such numbers into lines and columns for the
+few files that have something to report. Numbers grow in source order: a parent's is smaller than its children's.
+"""
+
+from typing import Literal, NamedTuple, TypeAlias, Union
+
+# --- expressions -----------------------------------------------------------------------------------------------------
+
+
+class Name(NamedTuple):
+    """A plain name, read or written: ``model``."""
+
+    at: int
+    id: str
+
+
+class Attr(NamedTuple):
+    """An attribute: ``value.name``."""
+
+    at: int
+    value: "Expr"
+    name: str
+
+
+class Const(NamedTuple):
+    """A literal: number, string (implicit concatenation joined), bytes, ``True``, ``False``, ``None``, ``...``."""
+
+    at: int
+    value: object
+
+
+class Arg(NamedTuple):
+    """One argument of a call or one base of a class; `star` is ``""``, ``"*"`` or ``"**"``."""
+
+    value: "Expr"
+    keyword: str | None = None
+    star: str = ""
+
+
+class Call(NamedTuple):
+    """A call: ``func(*args)``."""
+
+    at: int
+    func: "Expr"
+    args: tuple[Arg, ...]
+
+
+class Seq(NamedTuple):
+    """A display of items: ``(a, b)``, ``[a, b]`` or ``{a, b}``."""
+
+    at: int
+    kind: Literal["tuple", "list", "set"]
+    items: tuple["Expr", ...]
+
+
+class Dict(NamedTuple):
+    """A dictionary display; the key of ``**other`` is None."""
+
+    at: int
+    items: tuple[tuple["Expr | None", "Expr"], ...]
+
+
+class Item(NamedTuple):
+    """A subscript: ``value[index]``; several indices stand in order."""
+
+    at: int
+    value: "Expr"
+    index: tuple["Expr", ...]
+
+
+class Op(NamedTuple):
+    """An operation on expressions.
+
+    `op` is the operator as written (``+``, ``not``, ``and``, ``==``, ``not in`` …), or one of ``neg``, ``pos``,
+    ``invert``, ``await``, ``yield``, ``yield from``, ``f-string``, ``slice``. A chain of one left-associative operator
+    is flat: ``a + b + c`` has three `args`. A chained comparison ``a < b < c`` is ``and`` of its parts.
+    """
+
+    at: int
+    op: str
+    args: tuple["Expr", ...]
+
+
+class Choice(NamedTuple):
+    """A conditional expression: ``then if test else other``."""
+
+    at: int
+    test: "Expr"
+    then: "Expr"
+    other: "Expr"
+
+
+class Param(NamedTuple):
+    """One parameter; `kind` is ``positional`` (only), ``plain``, ``keyword`` (only), ``*`` or ``**``."""
+
+    name: str
+    kind: Literal["positional", "plain", "keyword", "*", "**"]
+    default: "Expr | None" = None
+    annotation: "Expr | None" = None
+
+
+class Lambda(NamedTuple):
+    """A lambda expression."""
+
+    at: int
+    params: tuple[Param, ...]
+    body: "Expr"
+
+
+class CompFor(NamedTuple):
+    """One ``for target in iter if …`` of a comprehension."""
+
+    target: "Expr"
+    iter: "Expr"
+    tests: tuple["Expr", ...]
+
+
+class Comp(NamedTuple):
+    """A comprehension; `items` is one expression, or key and value."""
+
+    at: int
+    kind: Literal["list", "set", "dict", "generator"]
+    items: tuple["Expr", ...]
+    loops: tuple[CompFor, ...]
+
+
+class Walrus(NamedTuple):
+    """``target := value``."""
+
+    at: int
+    target: "Expr"
+    value: "Expr"
+
+
+class Star(NamedTuple):
+    """``*value`` inside a display or a target."""
+
+    at: int
+    value: "Expr"
+
+
+Expr: TypeAlias = Union[Name, Attr, Const, Call, Seq, Dict, Item, Op, Choice, Lambda, Comp, Walrus, Star]
+
+# --- statements ------------------------------------------------------------------------------------------------------
+
+Block: TypeAlias = tuple["Stmt", ...]
+
+
+class Assign(NamedTuple):
+    """``a = b = value``, ``a: T = value`` (value None when bare) or ``a += value`` (`op` is ``+=``)."""
+
+    at: int
+    targets: tuple[Expr, ...]
+    value: Expr | None
+    op: str = "="
+    annotation: Expr | None = None
+
+
+class Do(NamedTuple):
+    """An expression that stands as a statement."""
+
+    at: int
+    value: Expr
+
+
+class Return(NamedTuple):
+    """``return value``."""
+
+    at: int
+    value: Expr | None
+
+
+class Raise(NamedTuple):
+    """``raise value``."""
+
+    at: int
+    value: Expr | None
+
+
+class Delete(NamedTuple):
+    """``del targets``."""
+
+    at: int
+    targets: tuple[Expr, ...]
+
+
+class Assert(NamedTuple):
+    """``assert test``."""
+
+    at: int
+    test: Expr
+
+
+class Jump(NamedTuple):
+    """``pass``, ``break`` or ``continue``."""
+
+    at: int
+    kind: Literal["pass", "break", "continue"]
+
+
+class Outer(NamedTuple):
+    """``global names`` or ``nonlocal names``."""
+
+    at: int
+    kind: Literal["global", "nonlocal"]
+    names: tuple[str, ...]
+
+
+class Alias(NamedTuple):
+    """One imported name: ``name as asname``; in ``from m import *`` the name is ``*``."""
+
+    name: str
+    asname: str | None = None
+
+
+class Import(NamedTuple):
+    """``import a.b as c, d``."""
+
+    at: int
+    names: tuple[Alias, ...]
+
+
+class From(NamedTuple):
+    """``from ..module import names`` with `level` leading dots."""
+
+    at: int
+    module: str
+    level: int
+    names: tuple[Alias, ...]
+
+
+class If(NamedTuple):
+    """``if test``; an ``elif`` is an If alone in `orelse`."""
+
+    at: int
+    test: Expr
+    body: Block
+    orelse: Block
+
+
+class For(NamedTuple):
+    """``for target in iter``."""
+
+    at: int
+    target: Expr
+    iter: Expr
+    body: Block
+    orelse: Block
+
+
+class While(NamedTuple):
+    """``while test``."""
+
+    at: int
+    test: Expr
+    body: Block
+    orelse: Block
+
+
+class WithItem(NamedTuple):
+    """One ``context as target`` of a with statement."""
+
+    context: Expr
+    target: Expr | None = None
+
+
+class With(NamedTuple):
+    """``with items``."""
+
+    at: int
+    items: tuple[WithItem, ...]
+    body: Block
+
+
+class Handler(NamedTuple):
+    """One ``except type as name``."""
+
+    type: Expr | None
+    name: str | None
+    body: Block
+
+
+class Try(NamedTuple):
+    """``try … except … else … finally``."""
+
+    at: int
+    body: Block
+    handlers: tuple[Handler, ...]
+    orelse: Block
+    final: Block
+
+
+class Case(NamedTuple):
+    """One ``case``; `names` are what the pattern binds."""
+
+    names: tuple[str, ...]
+    guard: Expr | None
+    body: Block
+
+
+class Match(NamedTuple):
+    """``match subject``."""
+
+    at: int
+    subject: Expr
+    cases: tuple[Case, ...]
+
+
+class Function(NamedTuple):
+    """A function or method; `doc` tells nothing here: a docstring is the first Do(Const(str)) of `body`."""
+
+    at: int
+    name: str
+    params: tuple[Param, ...]
+    body: Block
+    decorators: tuple[Expr, ...]
+
+
+class Class(NamedTuple):
+    """A class with its bases (keywords such as ``metaclass=`` have a `keyword`)."""
+
+    at: int
+    name: str
+    bases: tuple[Arg, ...]
+    body: Block
+    decorators: tuple[Expr, ...]
+
+
+Stmt: TypeAlias = Union[
+    Assign, Do, Return, Raise, Delete, Assert, Jump, Outer, Import, From, If, For, While, With, Try, Match, Function, Class
+]
+Node: TypeAlias = Union[Expr, Stmt]
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+class Problem(NamedTuple):
+    """Why a file could not be read: a sentence, and the 1-based line and column where that is known."""
+
+    message: str
+    line: int = 1
+    column: int = 1
+
+
+class Comment(NamedTuple):
+    """A comment above or beside a statement (`at` is the statement's number), without the ``#``."""
+
+    at: int
+    text: str
+
+
+class FileFacts(NamedTuple):
+    """All facts of one file.
+
+    `path` is the path as it is reported; `digest` the hash of the text they were taken from. A file that was not
+    parsed for want of any trigger word has an empty `body` and `parsed` False; one that could not be has a `problem`.
+    """
+
+    path: str
+    digest: str
+    body: Block = ()
+    comments: tuple[Comment, ...] = ()
+    problem: Problem | None = None
+    parsed: bool = True

@@ -1,0 +1,55 @@
+"""What a rule reports: plain data, picklable, without any syntax tree.
+
+A rule knows records by their number (`at`, see :mod:`bnlint.facts.model`); lines and columns are filled in later, by
+:mod:`bnlint.run`, for what is really reported. Severity says how bad it is if true, confidence how sure the analysis
+is, persona who wants to hear it.
+"""
+
+from typing import Literal, NamedTuple
+
+from bnlint.source import Span
+
+Severity = Literal["error", "warning", "info", "note"]
+Confidence = Literal["high", "medium", "low"]
+Persona = Literal["regular", "pedantic", "auditor"]
+Safety = Literal["safe", "unsafe", "advice"]
+
+
+class Place(NamedTuple):
+    """A record in a file, with what is to be said of it; `span` is None until it is located."""
+
+    path: str
+    at: int
+    says: str = ""
+    span: Span | None = None
+
+
+class Edit(NamedTuple):
+    """One change of one record: a verb of :mod:`bnlint.fixes.verbs` with its words."""
+
+    at: int
+    verb: str
+    words: tuple[str, ...] = ()
+
+
+class Fix(NamedTuple):
+    """A repair. `advice` has no edits: `lines` are shown to be written by hand."""
+
+    title: str
+    safety: Safety
+    edits: tuple[Edit, ...] = ()
+    lines: str = ""
+
+
+class Finding(NamedTuple):
+    """One mistake at one place, with the places that led to it, in the order a reader follows them."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    persona: Persona
+    place: Place
+    says: str
+    related: tuple[Place, ...] = ()
+    fix: Fix | None = None

@@ -1,0 +1,1 @@
+"""Outputs: one file a format, a table that names them."""

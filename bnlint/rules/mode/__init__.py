@@ -1,0 +1,1 @@
+"""Is the model in the right mode?"""

@@ -1,0 +1,1 @@
+"""Axis, momentum, eps, bias, batch of one: is the layer set up as meant?"""

@@ -1,0 +1,1 @@
+"""Are the statistics updated, kept, copied and frozen as meant?"""
