@@ -1,0 +1,43 @@
+"""What holds for all tests: a missing library is never silent, and where it is promised it is an error."""
+
+import importlib.util
+import os
+import re
+from collections import Counter
+
+import pytest
+
+MISSING = re.compile(r"could not import '([\w.]+)'|No module named '([\w.]+)'|([\w.]+) is not installed")
+_skipped: Counter[str] = Counter()
+
+
+def pytest_sessionstart(session):
+    """`ANYBN_REQUIRE="numpy torch"` turns a missing library from a skip into a failure (tox sets it)."""
+    absent = [name for name in os.environ.get("ANYBN_REQUIRE", "").split() if importlib.util.find_spec(name) is None]
+    if absent:
+        pytest.exit(f"promised by ANYBN_REQUIRE, but not installed: {', '.join(absent)}", returncode=3)
+
+
+def _count(report):
+    if not report.skipped:
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if (found := MISSING.search(reason)) is not None:
+        name = next(group for group in found.groups() if group)
+        _skipped[name.split(".")[0]] += 1
+
+
+def pytest_runtest_logreport(report):
+    _count(report)
+
+
+def pytest_collectreport(report):
+    _count(report)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not _skipped:
+        terminalreporter.write_line("missing libraries: none")
+        return
+    names = ", ".join(f"{name} ({count} skipped)" for name, count in sorted(_skipped.items()))
+    terminalreporter.write_line(f"missing libraries: {len(_skipped)}: {names}", yellow=True)

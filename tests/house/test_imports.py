@@ -1,0 +1,37 @@
+"""Importing is cheap: `import anybn` brings in no array library, `import bnlint.rules` no LibCST."""
+
+import subprocess
+import sys
+
+import pytest
+
+ARRAY_LIBRARIES = ("numpy", "torch", "jax", "cupy", "dask", "tensorflow", "numba", "array_api_strict")
+
+
+def loaded_after(statement):
+    """Names of the top-level modules that a fresh interpreter holds after `statement`."""
+    code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["anybn", "anybn.semantics", "anybn.kernels", "anybn.convert"])
+def test_anybn_imports_no_array_library(module):
+    """Whoever imports anybn pays for no array library they do not use."""
+    assert loaded_after(f"import {module}") & {*ARRAY_LIBRARIES, "libcst"} == set()
+
+
+@pytest.mark.parametrize("module", ["bnlint", "bnlint.rules", "bnlint.rules.table", "bnlint.finding"])
+def test_rules_import_no_libcst(module):
+    """Rules, findings and their documentation can be read without the parser."""
+    assert loaded_after(f"import {module}") & {*ARRAY_LIBRARIES, "libcst"} == set()
+
+
+def test_linter_imports_no_framework():
+    """The linter never imports the frameworks whose programs it reads."""
+    assert loaded_after("import bnlint.run, bnlint.cli") & {*ARRAY_LIBRARIES, "keras", "flax"} == set()
+
+
+def test_the_check_can_fail():
+    """A module that is imported is seen."""
+    assert "libcst" in loaded_after("import libcst")
