@@ -50,11 +50,11 @@ def _attribute(n: Numbering, node: cst.Attribute) -> m.Expr:
     return m.Attr(at, expression(n, node.value), node.attr.value)
 
 
-def _literal(n: Numbering, node: cst.BaseNumber | cst.SimpleString) -> m.Expr:
+def _literal(n: Numbering, node: cst.Integer | cst.Float | cst.Imaginary | cst.SimpleString) -> m.Expr:
     # literal_eval also refuses what the text says but Python would not (a lone surrogate, a 5,000-digit integer).
     at = n.at(node)
     try:
-        return m.Const(at, ast.literal_eval(node.value))  # type: ignore[attr-defined]
+        return m.Const(at, ast.literal_eval(node.value))
     except (ValueError, SyntaxError):
         return m.Const(at, ...)
 

@@ -23,7 +23,7 @@ def spans(tree: Tree, numbers: Iterable[int]) -> dict[int, Span]:
     for number in numbers:
         node = _visible(tree.nodes[number])
         code_range = positions[node]
-        start, end = code_range.start, code_range.end  # type: ignore[union-attr]
+        start, end = code_range.start, code_range.end
         found[number] = Span(start.line, start.column + 1, end.line, end.column + 1)
     return found
 

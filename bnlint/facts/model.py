@@ -65,11 +65,11 @@ class Dict(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A subscript: ``value[index]``; several indices stand in order."""
+    """A subscript: ``value[keys]``; several keys stand in order (``index`` is taken: records are tuples)."""
 
     at: int
     value: "Expr"
-    index: tuple["Expr", ...]
+    keys: tuple["Expr", ...]
 
 
 class Op(NamedTuple):

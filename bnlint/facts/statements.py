@@ -28,7 +28,7 @@ def block(r: Recorder, body: Iterable[Any]) -> m.Block:
             _comments(r, found[first].at if len(found) > first else 0, node.leading_lines, node.trailing_whitespace)
         elif isinstance(node, cst.BaseCompoundStatement):
             found.append(_TABLE[type(node)](r, node))
-            _comments(r, found[first].at, node.leading_lines, _header(node))  # type: ignore[attr-defined]
+            _comments(r, found[first].at, node.leading_lines, _header(node))
         else:
             found.append(_TABLE[type(node)](r, node))
     return tuple(found)
@@ -67,7 +67,15 @@ def _annotated(r: Recorder, node: cst.AnnAssign) -> m.Stmt:
 def _augmented(r: Recorder, node: cst.AugAssign) -> m.Stmt:
     at = r.at(node)
     target = expression(r, node.target)
-    return m.Assign(at, (target,), expression(r, node.value), node.operator._get_token())
+    return m.Assign(at, (target,), expression(r, node.value), _AUGMENTED[type(node.operator)])
+
+
+_AUGMENTED = {
+    cst.AddAssign: "+=", cst.SubtractAssign: "-=", cst.MultiplyAssign: "*=", cst.DivideAssign: "/=",
+    cst.FloorDivideAssign: "//=", cst.ModuloAssign: "%=", cst.PowerAssign: "**=", cst.MatrixMultiplyAssign: "@=",
+    cst.BitAndAssign: "&=", cst.BitOrAssign: "|=", cst.BitXorAssign: "^=", cst.LeftShiftAssign: "<<=",
+    cst.RightShiftAssign: ">>=",
+}  # fmt: skip
 
 
 def _do(r: Recorder, node: cst.Expr) -> m.Stmt:

@@ -1,0 +1,225 @@
+"""Who is who: what a name or a dotted expression means, across files, aliases and re-exports."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import NamedTuple, TypeAlias, Union
+
+from bnlint.facts import model as m
+from bnlint.project.modules import Modules
+from bnlint.project.scopes import Binding, Imported, Scope, scopes_of
+
+_MAX_DEPTH = 30
+
+
+class External(NamedTuple):
+    """Something outside the project, by its full dotted name: ``tensorflow.layers.batch_normalization``."""
+
+    name: str
+
+
+class Definition(NamedTuple):
+    """A function or class of the project; `scope` is its own scope (its parent is where it stands)."""
+
+    node: m.Function | m.Class
+    scope: Scope
+
+    @property
+    def path(self) -> str:
+        """File in which it stands."""
+        return self.scope.path
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Identity across the project."""
+        return self.scope.path, self.node.at
+
+
+class Module(NamedTuple):
+    """A file of the project, as a module."""
+
+    file: m.FileFacts
+
+
+class Value(NamedTuple):
+    """A name bound once, to this expression of that scope."""
+
+    expr: m.Expr
+    scope: Scope
+
+
+class Parameter(NamedTuple):
+    """A parameter of the function or lambda whose scope is `scope`."""
+
+    param: m.Param
+    scope: Scope
+
+
+Meaning: TypeAlias = Union[External, Definition, Module, Value, Parameter]
+
+
+class Names:
+    """Lookup of names over all files. Every answer may be None: unknown."""
+
+    def __init__(self, files: Iterable[m.FileFacts]) -> None:
+        self.files = {file.path: file for file in files}
+        self._scopes: dict[str, dict[int | None, Scope]] = {}
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Files by module name."""
+        return Modules(self.files.values())
+
+    def scopes(self, path: str) -> dict[int | None, Scope]:
+        """Scopes of one file by the number of their definition, made at first use."""
+        if path not in self._scopes:
+            self._scopes[path] = scopes_of(self.files[path])
+        return self._scopes[path]
+
+    def scope(self, path: str, node: m.Function | m.Class | m.Lambda | None = None) -> Scope:
+        """Scope of a definition, or of the module."""
+        return self.scopes(path)[None if node is None else node.at]
+
+    # --- meaning of expressions ---
+
+    def resolve(self, expr: m.Expr, scope: Scope, depth: int = 0) -> Meaning | None:
+        """What a name or dotted expression means, seen from `scope`; aliases are followed."""
+        if depth > _MAX_DEPTH:
+            return None
+        if isinstance(expr, m.Name):
+            return self._name(expr.id, scope, depth + 1)
+        if isinstance(expr, m.Attr):
+            base = self.resolve(expr.value, scope, depth + 1)
+            return self._attribute(base, expr.name, depth + 1)
+        return None
+
+    def qualified(self, expr: m.Expr, scope: Scope) -> str | None:
+        """Full dotted name of something outside the project, else None."""
+        meaning = self.resolve(expr, scope)
+        return meaning.name if isinstance(meaning, External) else None
+
+    def _name(self, name: str, scope: Scope, depth: int) -> Meaning | None:
+        hit = scope.lookup(name)
+        if hit is None:
+            return self._starred(name, scope.root(), depth)
+        home, bindings = hit
+        return self._bound(bindings, home, depth)
+
+    def _bound(self, bindings: list[Binding], home: Scope, depth: int) -> Meaning | None:
+        imports = [b for b in bindings if b.kind == "import"]
+        if imports and len(imports) == sum(b.kind != "opaque" and not _is_none(b) for b in bindings):
+            return self._first_known(imports, home, depth)
+        if len(bindings) != 1:
+            definitions = [b for b in bindings if b.kind in ("function", "class")]
+            return self._definition(definitions[-1], home) if len(definitions) == len(bindings) else None
+        binding = bindings[0]
+        if binding.kind == "value":
+            followed = self.resolve(binding.node, home, depth + 1)
+            return followed if followed is not None else Value(binding.node, home)
+        if binding.kind == "param":
+            return Parameter(binding.node, home)
+        if binding.kind in ("function", "class"):
+            return self._definition(binding, home)
+        return None
+
+    def _first_known(self, imports: list[Binding], home: Scope, depth: int) -> Meaning | None:
+        # try: from a import x / except ImportError: from b import x — the first that the project or a framework has.
+        meanings = [self._imported(b.node, home.path, depth) for b in imports]
+        known = [meaning for meaning in meanings if meaning is not None]
+        return known[0] if known else None
+
+    def _definition(self, binding: Binding, home: Scope) -> Definition:
+        return Definition(binding.node, self.scope(home.path, binding.node))
+
+    def _imported(self, what: Imported, importer: str, depth: int) -> Meaning | None:
+        file = self.modules.find(importer, what.module, what.level)
+        if what.name is None:
+            return Module(file) if file is not None else External(what.module)
+        if file is not None and file.path != importer:
+            return self.member(file, what.name, depth + 1)
+        submodule = self.modules.find(importer, f"{what.module}.{what.name}".strip("."), what.level)
+        if submodule is not None:
+            return Module(submodule)
+        return External(f"{what.module}.{what.name}") if not what.level else None
+
+    def member(self, file: m.FileFacts, name: str, depth: int = 0) -> Meaning | None:
+        """Attribute `name` of a module of the project: its own, re-exported, or a submodule."""
+        if depth > _MAX_DEPTH:
+            return None
+        root = self.scope(file.path)
+        if name in root.names:
+            found = self._bound(root.names[name], root, depth + 1)
+            if found is not None:
+                return found
+        starred = self._starred(name, root, depth + 1)
+        if starred is not None:
+            return starred
+        submodule = self.modules.submodule(file, name)
+        return Module(submodule) if submodule is not None else None
+
+    def _starred(self, name: str, root: Scope, depth: int) -> Meaning | None:
+        if depth > _MAX_DEPTH:
+            return None
+        for star in root.stars:
+            file = self.modules.find(root.path, star.module, star.level)
+            if file is not None and file.path != root.path:
+                found = self.member(file, name, depth + 1)
+                if found is not None:
+                    return found
+        return None
+
+    def _attribute(self, base: Meaning | None, name: str, depth: int) -> Meaning | None:
+        if isinstance(base, External):
+            return External(f"{base.name}.{name}")
+        if isinstance(base, Module):
+            return self.member(base.file, name, depth + 1)
+        if isinstance(base, Definition) and isinstance(base.node, m.Class):
+            return self.method(base, name)
+        return None
+
+    # --- classes ---
+
+    def bases(self, cls: Definition) -> list[Meaning]:
+        """Direct bases that are known, in order."""
+        assert isinstance(cls.node, m.Class) and cls.scope.parent is not None
+        found = [self.resolve(base.value, cls.scope.parent) for base in cls.node.bases if base.keyword is None]
+        return [base for base in found if base is not None]
+
+    def ancestors(self, cls: Definition) -> list[Definition | External]:
+        """The class, then all its bases, depth first (close enough to Python's order for reading)."""
+        found: list[Definition | External] = []
+        stack: list[Meaning] = [cls]
+        while stack and len(found) < 100:
+            meaning = stack.pop(0)
+            if isinstance(meaning, External) and meaning not in found:
+                found.append(meaning)
+            if isinstance(meaning, Definition) and isinstance(meaning.node, m.Class) and meaning not in found:
+                found.append(meaning)
+                stack[:0] = self.bases(meaning)
+        return found
+
+    def method(self, cls: Definition, name: str) -> Definition | None:
+        """A method by name, of the class or the nearest project base that defines it."""
+        for ancestor in self.ancestors(cls):
+            if isinstance(ancestor, Definition) and name in ancestor.scope.names:
+                binding = ancestor.scope.names[name][-1]
+                return self._definition(binding, ancestor.scope) if binding.kind == "function" else None
+        return None
+
+    def attribute_values(self, cls: Definition, name: str) -> list[Value]:
+        """All that ``self.name = …`` (in any method of the class or its project bases) or a class attribute assigns."""
+        found: list[Value] = []
+        for ancestor in self.ancestors(cls):
+            if isinstance(ancestor, Definition):
+                found.extend(Value(expr, scope) for expr, scope in ancestor.scope.attributes.get(name, ()))
+                own = ancestor.scope.names.get(name, ())
+                found.extend(Value(b.node, ancestor.scope) for b in own if b.kind == "value")
+        return found
+
+    def class_of(self, scope: Scope) -> Definition | None:
+        """The class around `scope`, as a definition."""
+        owner = scope.enclosing_class()
+        return Definition(owner.node, owner) if owner is not None and isinstance(owner.node, m.Class) else None
+
+
+def _is_none(binding: Binding) -> bool:
+    return binding.kind == "value" and isinstance(binding.node, m.Const) and binding.node.value is None
