@@ -1,8 +1,11 @@
-"""Facts of all files → Project: the one object rules ask. Read-only once it is made."""
+"""Facts of all files → Project: the one object rules ask. Read-only once it is made; each analysis is made at first use."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from bnlint.facts.model import FileFacts
+from bnlint.project.calls import Calls
+from bnlint.project.names import Names
 
 
 class Project:
@@ -10,6 +13,16 @@ class Project:
 
     def __init__(self, files: Sequence[FileFacts]) -> None:
         self.files = tuple(files)
+
+    @cached_property
+    def names(self) -> Names:
+        """What names mean, across files."""
+        return Names(self.files)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Who calls whom, and of which class objects are."""
+        return Calls(self.names)
 
 
 def link(files: Sequence[FileFacts]) -> Project:

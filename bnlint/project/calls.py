@@ -1,0 +1,256 @@
+"""Who calls whom, with what, and of which class an object is: the call graph over all files."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from bnlint.facts import model as m
+from bnlint.facts.walk import children, walk
+from bnlint.project.names import Definition, External, Meaning, Names, Parameter, Value
+from bnlint.project.scopes import Scope
+
+_MAX_DEPTH = 12
+# An object of a class is called through one of these: plain Python, torch and linen, Keras.
+_CALL_METHODS = ("__call__", "forward", "call")
+
+
+class Site(NamedTuple):
+    """A call and the scope it stands in."""
+
+    call: m.Call
+    scope: Scope
+
+
+class Passed(NamedTuple):
+    """What one caller gives to a parameter: `value` None and `known` False when a star argument hides it.
+
+    A parameter left to its default has the default as `value` and `explicit` False.
+    """
+
+    value: Value | None
+    site: Site
+    explicit: bool
+    known: bool = True
+
+
+class Calls:
+    """Call graph. Answers are what is known for sure; None or an empty list is "unknown"."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._instances: dict[tuple[str, int, str], Definition | External | None] = {}
+
+    # --- what is called ---
+
+    def target(self, call: m.Call, scope: Scope) -> Definition | External | None:
+        """The function, method or class a call means. Calling an object means its ``__call__``, ``forward`` or ``call``."""
+        return self._callee(call.func, scope, 0)
+
+    def _callee(self, func: m.Expr, scope: Scope, depth: int) -> Definition | External | None:
+        meaning = self.names.resolve(func, scope)
+        if isinstance(meaning, Definition | External):
+            return meaning
+        if depth > _MAX_DEPTH:
+            return None
+        if isinstance(func, m.Call) and _is_super(func):
+            return None
+        if isinstance(func, m.Attr):
+            method = self._method(func, scope, depth + 1)
+            if method is not None:
+                return method
+        return self._called_object(func, scope, depth + 1)
+
+    def _method(self, func: m.Attr, scope: Scope, depth: int) -> Definition | External | None:
+        if isinstance(func.value, m.Call) and _is_super(func.value):
+            return self._super_method(func.name, scope)
+        owner = self.instance(func.value, scope, depth)
+        if isinstance(owner, External):
+            return External(f"{owner.name}.{func.name}")
+        return self.names.method(owner, func.name) if owner is not None else None
+
+    def _super_method(self, name: str, scope: Scope) -> Definition | External | None:
+        cls = self.names.class_of(scope)
+        for base in self.names.ancestors(cls)[1:] if cls is not None else ():
+            if isinstance(base, External):
+                return External(f"{base.name}.{name}")
+            if name in base.scope.names:
+                return self.names.method(base, name)
+        return None
+
+    def _called_object(self, func: m.Expr, scope: Scope, depth: int) -> Definition | None:
+        cls = self.instance(func, scope, depth)
+        if not isinstance(cls, Definition):
+            return None
+        for name in _CALL_METHODS:
+            method = self.names.method(cls, name)
+            if method is not None:
+                return method
+        return None
+
+    # --- of which class is it ---
+
+    def instance(self, expr: m.Expr, scope: Scope, depth: int = 0) -> Definition | External | None:
+        """The class of which `expr` is an instance; for something outside the project, what was called to make it."""
+        if depth > _MAX_DEPTH:
+            return None
+        key = (scope.path, expr.at, scope.qualname)
+        if key not in self._instances:
+            self._instances[key] = None  # a value that is defined by itself is unknown
+            self._instances[key] = self._instance(expr, scope, depth + 1)
+        return self._instances[key]
+
+    def _instance(self, expr: m.Expr, scope: Scope, depth: int) -> Definition | External | None:
+        if isinstance(expr, m.Call):
+            return self._made_by(expr, scope, depth)
+        if isinstance(expr, m.Name):
+            if _is_self(expr.id, scope):
+                return self.names.class_of(scope)
+            return self._same(self._values_of_name(expr.id, scope), depth)
+        if isinstance(expr, m.Attr):
+            owner = self.instance(expr.value, scope, depth)
+            if isinstance(owner, Definition):
+                return self._same(self.names.attribute_values(owner, expr.name), depth)
+        if isinstance(expr, m.Choice):
+            return self._same([Value(expr.then, scope), Value(expr.other, scope)], depth)
+        return None
+
+    def _values_of_name(self, name: str, scope: Scope) -> list[Value]:
+        hit = scope.lookup(name)
+        if hit is None:
+            return []
+        home, bindings = hit
+        if all(b.kind == "value" for b in bindings):
+            return [Value(b.node, home) for b in bindings if not _is_none(b.node)]
+        return []
+
+    def _same(self, values: list[Value], depth: int) -> Definition | External | None:
+        kinds = [self.instance(v.expr, v.scope, depth) for v in values if not _is_none(v.expr)]
+        return kinds[0] if kinds and all(kind == kinds[0] for kind in kinds) else None
+
+    def _made_by(self, call: m.Call, scope: Scope, depth: int) -> Definition | External | None:
+        maker = self._callee(call.func, scope, depth)
+        if isinstance(maker, Definition) and isinstance(maker.node, m.Function):
+            return self._same(self.returned(maker), depth)
+        return maker
+
+    def returned(self, function: Definition) -> list[Value]:
+        """All that a function returns."""
+        own = walk(function.node, into_scopes=False)
+        return [Value(node.value, function.scope) for node in own if isinstance(node, m.Return) and node.value is not None]
+
+    # --- who calls ---
+
+    @cached_property
+    def _sites(self) -> dict[tuple[str, int], list[Site]]:
+        index: dict[tuple[str, int], list[Site]] = {}
+        for site in self.all_sites():
+            target = self.target(site.call, site.scope)
+            if isinstance(target, Definition):
+                index.setdefault(target.key, []).append(site)
+        return index
+
+    def all_sites(self) -> Iterator[Site]:
+        """Every call of the project."""
+        for path in self.names.files:
+            yield from self.sites_in(path)
+
+    def sites_in(self, path: str) -> Iterator[Site]:
+        """Every call of one file."""
+        for scope in self.names.scopes(path).values():
+            for node in own_nodes(scope, self.names.files[path]):
+                if isinstance(node, m.Call):
+                    yield Site(node, scope)
+
+    def sites(self, callee: Definition) -> list[Site]:
+        """All calls known to mean this function, method or class."""
+        return self._sites.get(callee.key, [])
+
+    def passed(self, callee: Definition, name: str) -> list[Passed]:
+        """What every known caller gives to parameter `name`; for a class, to its ``__init__``."""
+        function = callee
+        if isinstance(callee.node, m.Class):
+            init = self.names.method(callee, "__init__")
+            if init is None:
+                return []
+            function = init
+        assert isinstance(function.node, m.Function)
+        skip = is_method(function)
+        return [self._given(function, name, site, skip=skip) for site in self.sites(callee)]
+
+    def _given(self, function: Definition, name: str, site: Site, *, skip: bool) -> Passed:
+        assert isinstance(function.node, m.Function)
+        found = argument(site.call, function.node.params[1:] if skip else function.node.params, name)
+        if found is None:
+            return Passed(None, site, explicit=True, known=False)
+        value, explicit = found
+        if value is None:
+            return Passed(None, site, explicit=False)
+        home = site.scope if explicit else (function.scope.parent or function.scope)
+        return Passed(Value(value, home), site, explicit)
+
+
+def own_nodes(scope: Scope, file: m.FileFacts) -> Iterator[m.Node]:
+    """Records that are evaluated in `scope` itself: nested functions and classes only with decorators and defaults."""
+    root = scope.node.body if scope.node is not None else file.body
+    for node in walk((root,), into_scopes=False):
+        yield node
+        if isinstance(node, m.Function):
+            for part in children((node.decorators, node.params)):
+                yield from walk(part, into_scopes=False)
+        elif isinstance(node, m.Class):
+            for part in children((node.decorators, node.bases)):
+                yield from walk(part, into_scopes=False)
+
+
+def argument(call: m.Call, params: tuple[m.Param, ...], name: str) -> tuple[m.Expr | None, bool] | None:
+    """What `call` gives to parameter `name`: (expression, explicit), the default if left out, None if a star hides it.
+
+    `params` are those the caller fills, so without ``self``.
+    """
+    hidden = False
+    position = 0
+    plain = [p.name for p in params if p.kind in ("positional", "plain")]
+    for arg in call.args:
+        if arg.keyword == name:
+            return arg.value, True
+        if arg.star:
+            hidden = True
+        elif arg.keyword is None:
+            if not hidden and position < len(plain) and plain[position] == name:
+                return arg.value, True
+            position += 1
+    if hidden:
+        return None
+    default = next((p.default for p in params if p.name == name), None)
+    return default, False
+
+
+def is_method(function: Definition) -> bool:
+    """Whether the first parameter is filled by Python (a method that is not static)."""
+    parent = function.scope.parent
+    if parent is None or not isinstance(parent.node, m.Class) or not isinstance(function.node, m.Function):
+        return False
+    return not any(isinstance(d, m.Name) and d.id == "staticmethod" for d in function.node.decorators)
+
+
+def _is_self(name: str, scope: Scope) -> bool:
+    method: Scope | None = scope
+    while method is not None:
+        parent = method.parent
+        if isinstance(method.node, m.Function) and parent is not None and isinstance(parent.node, m.Class):
+            return bool(method.node.params) and method.node.params[0].name == name
+        if name in method.names:
+            return False
+        method = parent
+    return False
+
+
+def _is_super(call: m.Expr) -> bool:
+    return isinstance(call, m.Call) and isinstance(call.func, m.Name) and call.func.id == "super"
+
+
+def _is_none(expr: m.Expr) -> bool:
+    return isinstance(expr, m.Const) and expr.value is None
+
+
+__all__ = ["Calls", "Meaning", "Parameter", "Passed", "Site", "argument", "is_method", "own_nodes"]
