@@ -7,7 +7,9 @@ from collections import Counter
 
 import pytest
 
-MISSING = re.compile(r"could not import '([\w.]+)'|No module named '([\w.]+)'|([\w.]+) is not installed")
+MISSING = re.compile(
+    r"could not import '([\w.]+)'|No module named '([\w.]+)'|needs (\w+(?:, \w+)*)$|([\w.]+) is not installed"
+)
 _skipped: Counter[str] = Counter()
 
 
@@ -23,8 +25,8 @@ def _count(report):
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     if (found := MISSING.search(reason)) is not None:
-        name = next(group for group in found.groups() if group)
-        _skipped[name.split(".")[0]] += 1
+        names = next(group for group in found.groups() if group)
+        _skipped.update(name.split(".")[0] for name in names.split(", "))
 
 
 def pytest_runtest_logreport(report):

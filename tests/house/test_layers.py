@@ -12,7 +12,9 @@ LAYERS = {c["containers"][0]: c["layers"] for c in CONTRACTS if c["type"] == "la
 
 def rooms_on_disk(package):
     """Top-level modules and packages of `package`, without `__init__`."""
-    found = {p.stem for p in (ROOT / package).glob("*.py")} | {p.parent.name for p in (ROOT / package).glob("*/__init__.py")}
+    found = {p.stem for p in (ROOT / package).glob("*.py")} | {
+        p.parent.name for p in (ROOT / package).glob("*/__init__.py")
+    }
     return found - {"__init__"}
 
 

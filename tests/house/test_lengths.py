@@ -13,7 +13,9 @@ IDS = [path.relative_to(ROOT).as_posix() for path in FILES]
 def own_lines(function):
     """Lines of a function without its decorators and its docstring."""
     first = function.body[0]
-    has_doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    has_doc = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
     doc = first.end_lineno - first.lineno + 1 if has_doc else 0
     return function.end_lineno - function.lineno + 1 - doc
 

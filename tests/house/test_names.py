@@ -27,7 +27,11 @@ def machine_paths(text):
 
 def test_no_file_names_a_place_on_one_machine():
     """No file of the project mentions a path that exists on its author's machine only."""
-    found = {p.relative_to(ROOT).as_posix(): hits for p in project_files() if (hits := machine_paths(p.read_text("utf-8", "replace")))}
+    found = {
+        p.relative_to(ROOT).as_posix(): hits
+        for p in project_files()
+        if (hits := machine_paths(p.read_text("utf-8", "replace")))
+    }
     assert found == {}
 
 
