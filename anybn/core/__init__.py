@@ -1,0 +1,1 @@
+"""The maths of batch norm: plain functions of a namespace and arrays."""

@@ -1,0 +1,61 @@
+"""From centred values or given statistics to y."""
+
+from anybn._typing import Array, Namespace
+from anybn.plan import Plan
+from anybn.state import Params
+
+
+def apply(xp: Namespace, d: Array, inverse: Array, params: Params, plan: Plan, *, inplace: bool = False) -> Array:
+    """Return ``d * (scale * inverse) + offset``.
+
+    Parameters
+    ----------
+    d : array of x's shape
+        Centred values. Overwritten if ``inplace``.
+    inverse : array of ``stat_shape``
+        ``1 / sqrt(var + eps)``.
+    params : Params of ``param_shape`` arrays, in d's dtype
+    """
+    factor = inverse if params.scale is None else inverse * _broadcast(xp, params.scale, plan)
+    if inplace:
+        d *= factor
+    else:
+        d = d * factor
+    if params.offset is None:
+        return d
+    offset = _broadcast(xp, params.offset, plan)
+    if not inplace:
+        return d + offset
+    d += offset
+    return d
+
+
+def affine(xp: Namespace, x: Array, params: Params, plan: Plan) -> Array:
+    """Return ``x * scale + offset``, as far as they exist."""
+    scale, offset = params
+    if scale is not None:
+        x = x * _broadcast(xp, scale, plan)
+    return x if offset is None else x + _broadcast(xp, offset, plan)
+
+
+def by_statistics(
+    xp: Namespace, x: Array, mean: Array, var: Array, params: Params, plan: Plan, eps: float, *, inplace: bool = False
+) -> Array:
+    """Return ``(x - mean) / sqrt(var + eps) * scale + offset``: subtract first, so that a large mean cancels exactly.
+
+    The folded form ``x * a + b`` saves a pass and loses 3 digits at mean 1e4.
+    """
+    d = x - _broadcast(xp, mean, plan)
+    return apply(xp, d, inverse_std(xp, _broadcast(xp, var, plan), eps), params, plan, inplace=inplace)
+
+
+def inverse_std(xp: Namespace, var: Array, eps: float) -> Array:
+    """Return ``1 / sqrt(var + eps)``."""
+    return 1.0 / xp.sqrt(var + eps)
+
+
+def _broadcast(xp: Namespace, stat: Array, plan: Plan) -> Array:
+    if plan.axis == (plan.ndim - 1,):
+        return stat
+    shape = tuple(stat.shape[plan.axis.index(i)] if i in plan.axis else 1 for i in range(plan.ndim))
+    return xp.reshape(stat, shape)

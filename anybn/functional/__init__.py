@@ -1,0 +1,5 @@
+"""The public functions: they check, plan, choose a kernel, run it and move the running statistics."""
+
+from anybn.functional.norm import batch_norm, init, why
+
+__all__ = ["batch_norm", "init", "why"]

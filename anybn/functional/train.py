@@ -1,0 +1,154 @@
+"""The ways in which training can differ from "normalise by this batch": each preset takes one of them."""
+
+from collections.abc import Callable
+
+from anybn._typing import Array
+from anybn.core import running
+from anybn.core.normalize import affine, by_statistics
+from anybn.errors import AnybnError, Unsupported, bad_value, explain
+from anybn.functional import run
+from anybn.functional.validate import Call
+from anybn.plan import plan as make_plan
+from anybn.state import Moments, Params, RunningStats
+
+Reducer = Callable[[Moments], Moments]
+Trained = tuple[Array, Moments | None]
+"""y, and the moments to learn from: None where the preset does not learn from this batch."""
+
+
+def train(call: Call, x: Array, state: RunningStats | None, reduce: Reducer | None) -> Trained:
+    """Return y and the batch's moments, in the way of the call's semantics."""
+    semantics, count = call.semantics, call.plan.count
+    if reduce is not None:
+        return _reduced(call, x, state, reduce)
+    if count is not None and count <= 1:
+        policy = semantics.single if count else semantics.empty
+        if policy == "raise":
+            raise _short_batch(call)
+        if policy == "identity":
+            return call.xp.astype(x, x.dtype, copy=True), None
+        if count == 0:
+            return _empty(call, x)
+    if state is not None and (semantics.normalize_by == "running" or semantics.first == "ignore"):
+        moments = run.moments(call, x)
+        return _by_running(call, x, state, moments), moments
+    if state is not None and semantics.renorm is not None:
+        bare, moments = run.forward(call, x, Params())
+        return _renormed(call, bare, moments, state), moments
+    y, moments = run.forward(call, x, call.params)
+    return y, None if count == 1 and semantics.single == "skip" else moments
+
+
+def train_ghost(call: Call, x: Array, size: int) -> Trained:
+    """Normalise each ghost batch of ``size`` samples by itself, all at once: the group becomes a channel axis."""
+    xp, plan = call.xp, call.plan
+    if call.semantics.renorm is not None or call.semantics.normalize_by == "running":
+        raise Unsupported(
+            explain(
+                "ghost batches with these semantics",
+                got=f"ghost={size} and semantics {call.semantics.name!r}",
+                expected="semantics that normalise by the batch alone",
+                hint="either ghost= or renorm, not both",
+            )
+        )
+    strided = call.semantics.ghost_order == "strided"
+    grouped = xp.reshape(x, _ghost_shape(call, tuple(x.shape), size, strided))
+    at = plan.batch_axis
+    group = at + 1 if strided else at
+    axis = (group, *(i + 1 if i > at else i for i in plan.axis))
+    inner_plan = make_plan(grouped.shape, axis)
+    weights = call.weights
+    if weights is not None:
+        weights = xp.broadcast_to(weights, (*weights.shape[:at], x.shape[at], *weights.shape[at + 1 :]))
+        weights = xp.reshape(weights, _ghost_shape(call, tuple(weights.shape), size, strided))
+    position = inner_plan.axis.index(group)
+    inner = call._replace(plan=inner_plan, weights=weights)
+    inner = inner._replace(params=_per_group(inner, position))
+    y, moments = train(inner, grouped, None, None)
+    if moments is not None:
+        moments = running.ghost(xp, moments, position)
+    return xp.reshape(y, tuple(x.shape)), moments
+
+
+def _ghost_shape(call: Call, shape: tuple[int, ...], size: int, strided: bool) -> tuple[int, ...]:
+    at = call.plan.batch_axis
+    samples = shape[at]
+    if type(size) is not int or size < 1 or samples % size:
+        raise bad_value(
+            "ghost batches do not divide the batch",
+            got=f"ghost={size!r} for {samples} samples",
+            expected="a positive divisor of the number of samples",
+            hint=f"ghost={samples} or drop_last=True",
+        )
+    parts = (size, samples // size) if strided else (samples // size, size)
+    return (*shape[:at], *parts, *shape[at + 1 :])
+
+
+def _per_group(call: Call, position: int) -> Params:
+    xp, shape = call.xp, call.plan.param_shape
+    grouped = (
+        xp.broadcast_to(xp.expand_dims(one, axis=position), shape) if one is not None else None for one in call.params
+    )
+    return Params(*grouped)
+
+
+def _short_batch(call: Call) -> AnybnError:
+    empty = call.plan.count == 0
+    return bad_value(
+        "an empty batch" if empty else "one value per channel has no variance",
+        got=f"x of shape {tuple(call.plan.shape)} with axis {call.plan.axis}, in training",
+        expected=f"{'at least one value' if empty else 'more'} per channel (semantics {call.semantics.name!r})",
+        hint="training=False, a larger batch, drop_last=True, or semantics='keras'",
+    )
+
+
+def _empty(call: Call, x: Array) -> Trained:
+    xp = call.xp
+    # Through the parameters, so that they get a gradient (of zeros) where somebody asks for it.
+    y = xp.astype(affine(xp, xp.astype(x, call.compute), call.params, call.plan), x.dtype)
+    zeros = xp.zeros(call.plan.param_shape, dtype=call.compute, device=x.device)
+    return y, Moments(0, zeros, zeros)
+
+
+def _reduced(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) -> Trained:
+    moments = reduce(run.moments(call, x))
+    if state is not None and (call.semantics.normalize_by == "running" or call.semantics.first == "ignore"):
+        return _by_running(call, x, state, moments), moments
+    if state is not None and call.semantics.renorm is not None:
+        bare = _by(call, x, moments.mean, running.biased(call.xp, moments), Params())
+        return _renormed(call, bare, moments, state), moments
+    return _by(call, x, moments.mean, running.biased(call.xp, moments), call.params), moments
+
+
+def _by(call: Call, x: Array, mean: Array, var: Array, params: Params) -> Array:
+    """Normalise by statistics that autograd may record (kernels take them for constants)."""
+    xp = call.xp
+    y = by_statistics(xp, run.cast(xp, x, call.compute), mean, var, params, call.plan, call.eps)
+    return run.cast(xp, y, x.dtype)
+
+
+def _by_running(call: Call, x: Array, state: RunningStats, moments: Moments) -> Array:
+    """Normalise by the updated running statistics; the gradient goes through this batch's share of them."""
+    xp, semantics = call.xp, call.semantics
+    if semantics.first == "ignore":
+        first = state.steps == 0
+        ahead = semantics.but(first="blend", decay=0.0, corrections=())
+        batch = running.update(xp, state, moments, ahead, eps=call.eps)
+        known = isinstance(first, bool)
+        used = (state if first else batch) if known else running.choose(xp, first, state, batch)
+    else:
+        used = running.update(xp, state, moments, semantics, eps=call.eps)
+    mean, var = run.cast(xp, used.mean, call.compute), run.cast(xp, used.var, call.compute)
+    return _by(call, x, mean, var, call.params)
+
+
+def _renormed(call: Call, bare: Array, moments: Moments, state: RunningStats) -> Array:
+    xp, renorm = call.xp, call.semantics.renorm
+    assert renorm is not None
+    detach = call.space.library.detach
+    r, d = running.renorm_factors(
+        xp, state, Moments(moments.count, detach(moments.mean), detach(moments.m2)), renorm, call.eps
+    )
+    correction = Params(run.cast(xp, r, call.compute), run.cast(xp, d, call.compute))
+    y = affine(xp, run.cast(xp, bare, call.compute), correction, call.plan)
+    return run.cast(xp, affine(xp, y, call.params, call.plan), bare.dtype)
