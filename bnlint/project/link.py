@@ -5,7 +5,9 @@ from functools import cached_property
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.calls import Calls
+from bnlint.project.constants import Constants
 from bnlint.project.names import Names
+from bnlint.project.norms import Norms
 
 
 class Project:
@@ -23,6 +25,16 @@ class Project:
     def calls(self) -> Calls:
         """Who calls whom, and of which class objects are."""
         return Calls(self.names)
+
+    @cached_property
+    def constants(self) -> Constants:
+        """Numbers that reach an expression."""
+        return Constants(self.calls)
+
+    @cached_property
+    def norms(self) -> Norms:
+        """Uses of batch norms of all frameworks."""
+        return Norms(self.calls)
 
 
 def link(files: Sequence[FileFacts]) -> Project:
