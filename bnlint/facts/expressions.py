@@ -166,13 +166,10 @@ def _unary(n: Numbering, node: cst.UnaryOperation) -> m.Expr:
 
 def _comparison(n: Numbering, node: cst.Comparison) -> m.Expr:
     at = n.at(node)
-    left = expression(n, node.left)
-    parts: list[m.Expr] = []
-    for target in node.comparisons:
-        right = expression(n, target.comparator)
-        parts.append(m.Op(at, _COMPARE[type(target.operator)], (left, right)))
-        left = right
-    return parts[0] if len(parts) == 1 else m.Op(at, "and", tuple(parts))
+    operands = [expression(n, node.left)]
+    operands.extend([expression(n, target.comparator) for target in node.comparisons])
+    operators = {_COMPARE[type(target.operator)] for target in node.comparisons}
+    return m.Op(at, operators.pop() if len(operators) == 1 else "compare", tuple(operands))
 
 
 def _choice(n: Numbering, node: cst.IfExp) -> m.Expr:

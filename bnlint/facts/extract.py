@@ -66,16 +66,18 @@ def read_tree(text: str | bytes) -> Tree:
     """
     module = cst.parse_module(text)
     recorder = _Recorder()
-    with _deep_recursion():
-        body = block(recorder, module.body)
     for line in module.header:
         if line.comment is not None:
             recorder.comment(0, line.comment.value)
+    with _deep_recursion():
+        body = block(recorder, module.body)
     return Tree(module, body, tuple(recorder.comments), recorder.nodes)
 
 
 def extract(path: str, digest: str, text: str | bytes) -> m.FileFacts:
     """Facts of one file; a file that cannot be read has a `problem` instead of a body."""
+    if (b"\0" if isinstance(text, bytes) else "\0") in text:
+        return m.FileFacts(path, digest, problem=m.Problem("holds NUL bytes, so it is not Python source"))
     try:
         tree = read_tree(text)
     except cst.ParserSyntaxError as error:
@@ -83,6 +85,6 @@ def extract(path: str, digest: str, text: str | bytes) -> m.FileFacts:
         return m.FileFacts(path, digest, problem=m.Problem(f"not valid Python 3: {error.message}", line, column))
     except RecursionError:
         return m.FileFacts(path, digest, problem=m.Problem("nested too deeply to be analysed"))
-    except (UnicodeError, LookupError, ValueError) as error:
+    except (UnicodeError, LookupError, ValueError, SyntaxError) as error:
         return m.FileFacts(path, digest, problem=m.Problem(f"cannot be decoded: {error}"))
     return m.FileFacts(path, digest, tree.body, tree.comments)

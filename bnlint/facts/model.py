@@ -77,7 +77,7 @@ class Op(NamedTuple):
 
     `op` is the operator as written (``+``, ``not``, ``and``, ``==``, ``not in`` …), or one of ``neg``, ``pos``,
     ``invert``, ``await``, ``yield``, ``yield from``, ``f-string``, ``slice``. A chain of one left-associative operator
-    is flat: ``a + b + c`` has three `args`. A chained comparison ``a < b < c`` is ``and`` of its parts.
+    is flat: ``a + b + c`` has three `args`, and so is a chained comparison ``a < b < c`` (``compare`` if it mixes operators).
     """
 
     at: int
@@ -175,10 +175,11 @@ class Return(NamedTuple):
 
 
 class Raise(NamedTuple):
-    """``raise value``."""
+    """``raise value from cause``."""
 
     at: int
     value: Expr | None
+    cause: Expr | None = None
 
 
 class Delete(NamedTuple):
@@ -189,10 +190,11 @@ class Delete(NamedTuple):
 
 
 class Assert(NamedTuple):
-    """``assert test``."""
+    """``assert test, message``."""
 
     at: int
     test: Expr
+    message: Expr | None = None
 
 
 class Jump(NamedTuple):
@@ -331,7 +333,24 @@ class Class(NamedTuple):
 
 
 Stmt: TypeAlias = Union[
-    Assign, Do, Return, Raise, Delete, Assert, Jump, Outer, Import, From, If, For, While, With, Try, Match, Function, Class
+    Assign,
+    Do,
+    Return,
+    Raise,
+    Delete,
+    Assert,
+    Jump,
+    Outer,
+    Import,
+    From,
+    If,
+    For,
+    While,
+    With,
+    Try,
+    Match,
+    Function,
+    Class,
 ]
 Node: TypeAlias = Union[Expr, Stmt]
 

@@ -90,7 +90,8 @@ def _return(r: Recorder, node: cst.Return) -> m.Stmt:
 
 def _raise(r: Recorder, node: cst.Raise) -> m.Stmt:
     at = r.at(node)
-    return m.Raise(at, expression(r, node.exc) if node.exc is not None else None)
+    value = expression(r, node.exc) if node.exc is not None else None
+    return m.Raise(at, value, expression(r, node.cause.item) if node.cause is not None else None)
 
 
 def _delete(r: Recorder, node: cst.Del) -> m.Stmt:
@@ -100,7 +101,8 @@ def _delete(r: Recorder, node: cst.Del) -> m.Stmt:
 
 def _assert(r: Recorder, node: cst.Assert) -> m.Stmt:
     at = r.at(node)
-    return m.Assert(at, expression(r, node.test))
+    test = expression(r, node.test)
+    return m.Assert(at, test, expression(r, node.msg) if node.msg is not None else None)
 
 
 def _jump(kind: Any) -> Convert:

@@ -136,7 +136,9 @@ class Calls:
     def returned(self, function: Definition) -> list[Value]:
         """All that a function returns."""
         own = walk(function.node, into_scopes=False)
-        return [Value(node.value, function.scope) for node in own if isinstance(node, m.Return) and node.value is not None]
+        return [
+            Value(node.value, function.scope) for node in own if isinstance(node, m.Return) and node.value is not None
+        ]
 
     # --- who calls ---
 

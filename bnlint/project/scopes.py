@@ -153,7 +153,9 @@ def _from(scope: Scope, node: m.From) -> None:
             scope.stars.append(Imported(node.module, node.level, None))
         else:
             _bind(
-                scope, alias.asname or alias.name, Binding("import", Imported(node.module, node.level, alias.name), node.at)
+                scope,
+                alias.asname or alias.name,
+                Binding("import", Imported(node.module, node.level, alias.name), node.at),
             )
 
 
