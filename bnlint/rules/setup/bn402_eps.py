@@ -1,0 +1,89 @@
+"""BN402 eps-too-large: an epsilon that swamps the variance, most often a momentum in eps' place."""
+
+import re
+from collections.abc import Iterator
+
+from bnlint.facts import model as m
+from bnlint.facts.walk import dotted
+from bnlint.finding import Persona, Severity
+from bnlint.project.link import Project
+from bnlint.project.norms import NormUse, Setting
+from bnlint.rules._base import Example, Finding, Fix, Meta, rule
+
+META = Meta(
+    code="BN402",
+    name="eps-too-large",
+    severity="error",
+    confidence="high",
+    persona="regular",
+    since="0.1",
+    frameworks=("torch", "keras", "tf1", "flax", "haiku", "equinox", "paddle", "mxnet", "onnx", "mlx"),
+    says="{value} is {argument} here{slot}: it is added to the variance and swamps it{hint}",
+    why="y = (x - mean) / sqrt(var + eps): with an eps near the variance the output is no longer normalised, in training "
+    "and in evaluation. The second positional argument of PyTorch's batch norms is eps, not momentum.",
+    fix_safety="No automatic fix: only the author knows which argument was meant.",
+    references=("https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html",),
+    proof="test_bn402_eps.py",
+    examples=(
+        Example(
+            bad="from torch import nn\n\nnorm = nn.BatchNorm2d(64, 0.8)  # <-\n",
+            good="from torch import nn\n\nnorm = nn.BatchNorm2d(64, momentum=0.2)\n",
+        ),
+        Example(
+            bad="from torch import nn\n\n\ndef norm(channels):\n    return nn.BatchNorm2d(channels, channels)  # <-\n",
+            good="from torch import nn\n\n\ndef norm(channels):\n    return nn.BatchNorm2d(channels)\n",
+        ),
+    ),
+)
+
+_MOMENTUM_NAME = re.compile(r"(?:^|[_.])(?:bn_?)?(?:mom(?:entum)?|decay(?:_rate)?)$", re.IGNORECASE)
+
+
+@rule(META)
+def eps_too_large(file: m.FileFacts, project: Project) -> Iterator[Finding]:
+    """What reaches eps: a large number, a momentum by name, or the number of channels again."""
+    for use in sorted(project.norms.uses(file.path), key=lambda use: use.at):
+        if use.eps is None:
+            continue
+        value = _named_wrongly(use, use.eps) or _flag(use.eps)
+        if value is not None:
+            yield _finding(file, use, use.eps, value, "error", "regular")
+            continue
+        numbers = project.constants.numbers(use.eps.value, use.eps.scope)
+        worst = max((number.value for number in numbers), default=0.0)
+        if worst >= 0.1 or (worst >= 0.01 and use.eps.slot is not None):
+            yield _finding(file, use, use.eps, f"{worst:g}", "error", "regular")
+        elif worst >= 0.01:
+            yield _finding(file, use, use.eps, f"{worst:g}", "info", "pedantic")
+
+
+def _named_wrongly(use: NormUse, eps: Setting) -> str | None:
+    name = dotted(eps.value)
+    if name is None or eps.slot is None:
+        return None
+    first = use.arguments[0] if use.arguments else None
+    again = eps.slot == 1 and first is not None and first.keyword is None and dotted(first.value) == name
+    return name if again or _MOMENTUM_NAME.search(name) else None
+
+
+def _flag(eps: Setting) -> str | None:
+    return "True" if isinstance(eps.value, m.Const) and eps.value.value is True else None
+
+
+def _finding(
+    file: m.FileFacts, use: NormUse, eps: Setting, value: str, severity: Severity, persona: Persona
+) -> Finding:
+    positional = eps.slot is not None
+    order = f" (argument {(eps.slot or 0) + 1} of {use.norm.framework}'s batch norm)" if positional else ""
+    lines = f"{use.norm.momentum}=…, {use.norm.eps}={use.norm.default_eps:g}"
+    return META.finding(
+        file.path,
+        eps.value.at if eps.scope.path == file.path else use.at,
+        fix=Fix("Give both by keyword", "advice", lines=lines),
+        severity=severity,
+        persona=persona,
+        value=value,
+        argument=use.norm.eps,
+        slot=order,
+        hint=f"; name the argument that is meant, such as {use.norm.momentum}=" if positional else "",
+    )
