@@ -37,8 +37,10 @@ def _example(example: "Example") -> str:
 def _rule(meta: "Meta") -> str:
     parts = [
         f"# {meta.code} {meta.name}\n",
-        f"severity **{meta.severity}** · confidence **{meta.confidence}** · persona **{meta.persona}** · "
-        f"{', '.join(meta.frameworks)} · since {meta.since}\n",
+        (
+            f"severity **{meta.severity}** · confidence **{meta.confidence}** · persona **{meta.persona}** · "
+            f"{', '.join(meta.frameworks)} · since {meta.since}\n"
+        ),
         "## What it says\n",
         f"> {meta.says}\n",
         f"## Why\n\n{meta.why}\n",
