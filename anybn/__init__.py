@@ -6,7 +6,7 @@
 """
 
 from anybn.errors import AnybnError, BadType, BadValue, MissingDependency, Unsupported
-from anybn.functional import batch_norm, init, why
+from anybn.functional import batch_norm, fold_conv, fold_linear, init, why
 from anybn.layer import BatchNorm
 from anybn.plan import Plan, plan
 from anybn.semantics import PRESETS, Renorm, Semantics, preset
@@ -30,6 +30,8 @@ __all__ = [
     "Semantics",
     "Unsupported",
     "batch_norm",
+    "fold_conv",
+    "fold_linear",
     "init",
     "plan",
     "preset",

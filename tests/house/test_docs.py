@@ -1,0 +1,53 @@
+"""Every Python block of README.md and docs/ runs, page by page, each page in one namespace."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(
+    r"^(?P<indent> *)```python(?P<words>[^\n]*)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+)
+IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
+
+
+def blocks(text: str) -> list[tuple[int, str]]:
+    """Return (line, code) of the Python blocks that are meant to run: all but those marked ``no-run``."""
+    found = []
+    for match in BLOCK.finditer(text):
+        if "no-run" in match["words"]:
+            continue
+        lines = [line.removeprefix(match["indent"]) for line in match["code"].splitlines()]
+        found.append((text.count("\n", 0, match.start()) + 2, "\n".join(lines)))
+    return found
+
+
+def missing(code: str) -> list[str]:
+    """Name the top-level packages that the code imports and this environment lacks."""
+    return sorted({name for name in IMPORT.findall(code) if importlib.util.find_spec(name) is None})
+
+
+RUNNABLE = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who types a page in from the top gets no error; a page that needs a missing library skips from there and names it."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__docs__"}
+    for line, code in blocks(page.read_text(encoding="utf-8")):
+        if lacking := missing(code):
+            pytest.skip(f"{page.name}:{line} needs {', '.join(lacking)}")
+        exec(compile("\n" * (line - 1) + code, str(page), "exec"), namespace)
+
+
+def test_a_broken_block_is_found() -> None:
+    """The collector sees indented and several blocks, leaves out ``no-run`` and other languages, and knows what is not installed."""
+    text = (
+        "```python\na = 1\n```\n\n- item\n\n  ```python\n  b = a\n  ```\n\n```python no-run\nc\n```\n\n```sh\nls\n```\n"
+    )
+    assert blocks(text) == [(2, "a = 1"), (8, "b = a")]
+    assert missing("import json\nfrom no_such_library import x\n") == ["no_such_library"]
