@@ -5,19 +5,19 @@ class AnybnError(Exception):
     """Base class of all errors raised on purpose by `anybn`."""
 
 
-class BadValue(AnybnError, ValueError):  # noqa: N818 (reads as the sentence it raises)
+class BadValue(AnybnError, ValueError):
     """A value that cannot be used: a wrong axis, a shape that does not match, an eps below zero."""
 
 
-class BadType(AnybnError, TypeError):  # noqa: N818 (reads as the sentence it raises)
+class BadType(AnybnError, TypeError):
     """An argument of the wrong type: integer or complex data, a list where an array is needed."""
 
 
-class Unsupported(AnybnError, NotImplementedError):  # noqa: N818 (reads as the sentence it raises)
+class Unsupported(AnybnError, NotImplementedError):
     """Something that has a meaning but cannot be carried over or computed here."""
 
 
-class MissingDependency(AnybnError, ImportError):  # noqa: N818 (reads as the sentence it raises)
+class MissingDependency(AnybnError, ImportError):
     """An optional package is needed for this and is not installed."""
 
 

@@ -139,15 +139,16 @@ def _find(x: Array) -> Space:
     return space
 
 
-_DTYPE_NAMES: dict[Dtype, str] = {}
+_DTYPE_NAMES: dict[tuple[type, Dtype], str] = {}
 
 
 def dtype_name(dtype: Dtype) -> str:
     """Return the plain name of a dtype, ``"float32"``, ``"bfloat16"``, ``"int64"``, the same in every library."""
-    name = _DTYPE_NAMES.get(dtype)
+    key = (type(dtype), dtype)  # dtypes of two libraries are not even compared
+    name = _DTYPE_NAMES.get(key)
     if name is None:
         name = str(getattr(dtype, "name", dtype)).rpartition(".")[2]
-        _DTYPE_NAMES[dtype] = name
+        _DTYPE_NAMES[key] = name
     return name
 
 

@@ -174,7 +174,7 @@ def _blend(xp: Namespace, old: Array, new: Array, weight: Array | float, usable:
 
 
 def _guarded(xp: Namespace, fine: Array, new: RunningStats, old: RunningStats) -> RunningStats:
-    counted = xp.astype(fine, xp.int64)
+    counted = xp.astype(fine, xp.int32)
     kept = choose(xp, fine, new, old)
     return kept._replace(steps=old.steps + counted, skipped=old.skipped + (1 - counted))
 

@@ -105,9 +105,9 @@ def _short_batch(call: Call) -> AnybnError:
 def _empty(call: Call, x: Array) -> Trained:
     xp = call.xp
     # Through the parameters, so that they get a gradient (of zeros) where somebody asks for it.
-    y = xp.astype(affine(xp, xp.astype(x, call.compute), call.params, call.plan), x.dtype)
-    zeros = xp.zeros(call.plan.param_shape, dtype=call.compute, device=x.device)
-    return y, Moments(0, zeros, zeros)
+    wide = run.cast(xp, x, call.compute)
+    zeros = xp.sum(wide, axis=call.plan.reduce)
+    return run.cast(xp, affine(xp, wide, call.params, call.plan), x.dtype), Moments(0, zeros, zeros)
 
 
 def _reduced(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) -> Trained:

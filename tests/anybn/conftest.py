@@ -1,0 +1,79 @@
+"""The `lib` fixture: every array library of the enum `Backend` that is installed here, one after the other."""
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+class Backend(Enum):
+    """name = (module that must be there, namespace that the tests use)"""
+
+    NUMPY = ("numpy", "numpy")
+    NUMPY_READONLY = ("numpy", "numpy")
+    STRICT = ("array_api_strict", "array_api_strict")
+    TORCH = ("torch", "array_api_compat.torch")
+    JAX = ("jax", "jax.numpy")
+    DASK = ("dask", "array_api_compat.dask.array")
+    CUPY = ("cupy", "array_api_compat.cupy")
+
+    @property
+    def missing(self) -> str | None:
+        """What is not installed, or None."""
+        return None if importlib.util.find_spec(self.value[0]) else self.value[0]
+
+
+@dataclass(frozen=True)
+class Lib:
+    """One array library and the way from and to NumPy."""
+
+    backend: Backend
+    xp: Any
+
+    @property
+    def name(self) -> str:
+        return self.backend.name.lower()
+
+    def array(self, values: Any, dtype: str = "float32") -> Any:
+        """NumPy values as an array of this library."""
+        host = np.array(values, dtype=dtype)
+        if self.backend is Backend.NUMPY_READONLY:
+            host.flags.writeable = False
+        if self.backend in (Backend.NUMPY, Backend.NUMPY_READONLY):
+            return host
+        if self.backend is Backend.DASK:
+            return self.xp.asarray(host, chunks=max(1, host.shape[0] // 2) if host.ndim else -1)
+        return self.xp.asarray(host)
+
+    def numpy(self, array: Any) -> np.ndarray:
+        """Back to NumPy, computing what is lazy."""
+        if self.backend is Backend.STRICT:
+            return np.asarray(array._array)
+        if self.backend is Backend.CUPY:
+            return array.get()
+        if self.backend is Backend.TORCH:
+            return array.detach().cpu().numpy()
+        return np.asarray(array)
+
+
+@pytest.fixture(params=list(Backend), ids=lambda backend: backend.name.lower())
+def lib(request: pytest.FixtureRequest) -> Lib:
+    """An array library; skipped, with the reason counted, where it is not installed."""
+    backend: Backend = request.param
+    if backend.missing:
+        pytest.skip(f"needs {backend.missing}")
+    if backend is Backend.CUPY:
+        cupy = importlib.import_module("cupy")
+        if not cupy.cuda.is_available():
+            pytest.skip("no GPU for cupy")
+    return Lib(backend, importlib.import_module(backend.value[1]))
+
+
+@pytest.fixture
+def xp(lib: Lib) -> Any:
+    """The namespace of `lib`."""
+    return lib.xp
