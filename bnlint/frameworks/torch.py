@@ -63,7 +63,9 @@ DROPOUT_ARGUMENT: Final[dict[str, tuple[int, float]]] = {
 }
 # Everything else below torch.nn that is a layer behaves alike in both modes.
 INSTANCE_NORMS: Final = frozenset(
-    prefix + name for prefix in (*NN, "torch.nn.modules.instancenorm.") for name in ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
+    prefix + name
+    for prefix in (*NN, "torch.nn.modules.instancenorm.")
+    for name in ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
 )
 MODULE_BASES: Final = frozenset({
     "torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module", "torch.jit.ScriptModule",
@@ -98,7 +100,9 @@ SELF_METHODS: Final = frozenset({
 })  # fmt: skip
 COPIES: Final = frozenset({"copy.deepcopy", "copy.copy"})
 AVERAGED: Final = frozenset({"torch.optim.swa_utils.AveragedModel", "torch.optim.AveragedModel"})
-UPDATE_BN: Final = frozenset({"update_bn", "bn_update", "update_bn_stats", "precise_bn", "recalibrate_bn", "calibrate_bn"})
+UPDATE_BN: Final = frozenset(
+    {"update_bn", "bn_update", "update_bn_stats", "precise_bn", "recalibrate_bn", "calibrate_bn"}
+)
 CHECKPOINTS: Final = frozenset({"torch.utils.checkpoint.checkpoint", "torch.utils.checkpoint.checkpoint_sequential"})
 DDP: Final = frozenset({
     "torch.nn.parallel.DistributedDataParallel", "apex.parallel.DistributedDataParallel",
@@ -147,20 +151,50 @@ ZOOS: Final = (
     Zoo("diffusers.", "eval", None),
 )
 # Functions of a zoo that make no network.
-NOT_NETWORKS: Final = frozenset({"list_models", "get_weight", "get_model_weights", "get_graph_node_names", "is_model", "model_entrypoint"})
+NOT_NETWORKS: Final = frozenset(
+    {"list_models", "get_weight", "get_model_weights", "get_graph_node_names", "is_model", "model_entrypoint"}
+)
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 # Parts of names (split at underscores, capitals and digits).
-EVALUATION_DATA: Final = frozenset({"val", "valid", "validation", "eval", "evaluation", "test", "testing", "dev", "holdout", "tst", "vali"})
+EVALUATION_DATA: Final = frozenset(
+    {"val", "valid", "validation", "eval", "evaluation", "test", "testing", "dev", "holdout", "tst", "vali"}
+)
 TRAINING_DATA: Final = frozenset({"train", "training", "trn", "trainset"})
 EVALUATION_FUNCTIONS: Final = frozenset({
     "val", "valid", "validate", "validation", "eval", "evaluate", "evaluation", "evaluator", "test", "testing", "tester", "predict", "prediction",
     "predictor", "infer", "inference", "classify", "demo", "score", "benchmark", "detect", "recognize",
 })  # fmt: skip
-STRONG_EVALUATION_FUNCTIONS: Final = EVALUATION_FUNCTIONS - {"score", "demo", "benchmark", "detect", "classify", "recognize"}
-TRAINING_FUNCTIONS: Final = frozenset({"train", "training", "fit", "learn", "finetune", "optimize", "update", "trainer", "pretrain", "adapt", "calibrate"})
-LOADERS: Final = frozenset({"loader", "dataloader", "dl", "iter", "iterator", "data", "dataset", "set", "gen", "generator", "batches", "queue", "ds", "itr"})
+STRONG_EVALUATION_FUNCTIONS: Final = EVALUATION_FUNCTIONS - {
+    "score",
+    "demo",
+    "benchmark",
+    "detect",
+    "classify",
+    "recognize",
+}
+TRAINING_FUNCTIONS: Final = frozenset(
+    {"train", "training", "fit", "learn", "finetune", "optimize", "update", "trainer", "pretrain", "adapt", "calibrate"}
+)
+LOADERS: Final = frozenset(
+    {
+        "loader",
+        "dataloader",
+        "dl",
+        "iter",
+        "iterator",
+        "data",
+        "dataset",
+        "set",
+        "gen",
+        "generator",
+        "batches",
+        "queue",
+        "ds",
+        "itr",
+    }
+)
 # Words in names or comments near a call that say: this is meant.
 INTENT: Final = re.compile(
     r"mc[ _-]?dropout|monte[ _-]?carlo|prenet|pre_net|adain|ada_in|adaptive[ _]?instance|few[ _-]?shot|meta[ _-]?learn|maml|standing|calibrat|recalibrat"
@@ -169,16 +203,38 @@ INTENT: Final = re.compile(
     r"|domain[ _-]?adapt|pix2pix",
     re.IGNORECASE,
 )
-METRICS: Final = frozenset({"argmax", "topk", "accuracy", "correct", "iou", "miou", "auc", "psnr", "ssim", "f1", "bleu", "wer", "confusion", "metric", "metrics", "acc", "accuracy_score"})
-TEACHERS: Final = frozenset({"teacher", "ema", "frozen", "lpips", "vgg", "perceptual", "inception", "fid", "target", "momentum"})
+METRICS: Final = frozenset(
+    {
+        "argmax",
+        "topk",
+        "accuracy",
+        "correct",
+        "iou",
+        "miou",
+        "auc",
+        "psnr",
+        "ssim",
+        "f1",
+        "bleu",
+        "wer",
+        "confusion",
+        "metric",
+        "metrics",
+        "acc",
+        "accuracy_score",
+    }
+)
+TEACHERS: Final = frozenset(
+    {"teacher", "ema", "frozen", "lpips", "vgg", "perceptual", "inception", "fid", "target", "momentum"}
+)
 
 # --- frameworks that switch modes themselves -------------------------------------------------------------------------
 
 # Bases whose hooks run in the right mode: the trainer sets train() and eval() around them.
 MANAGED_BASES: Final = (
     "pytorch_lightning.", "lightning.", "lightning_fabric.", "transformers.Trainer", "transformers.trainer.", "ignite.", "catalyst.", "fastai.",
-    "skorch.", "composer.", "mmengine.", "mmcv.runner.", "torchtnt.", "poutyne.", "torchbearer.", "argus.", "accelerate.", "determined.pytorch.", "ray.train.",
+    "skorch.", "composer.", "mmengine.", "mmcv.runner.", "torchtnt.", "poutyne.", "torchbearer.", "argus.", "determined.pytorch.", "ray.train.",
     "detectron2.engine.", "fvcore.", "super_gradients.", "avalanche.", "ultralytics.", "fairseq.", "allennlp.", "flair.", "pl.", "trl.", "sentence_transformers.", "setfit.",
-    "torchmetrics.", "mmf.", "espnet2.", "espnet.", "nemo.", "speechbrain.", "d2l.", "deepspeed.",
+    "mmf.", "espnet2.", "espnet.", "nemo.", "speechbrain.", "d2l.", "deepspeed.",
 )  # fmt: skip
 LIGHTNING: Final = ("pytorch_lightning.", "lightning.", "lightning.pytorch.", "pl.")

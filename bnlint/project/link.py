@@ -7,6 +7,7 @@ from bnlint.facts.model import FileFacts
 from bnlint.project.calls import Calls
 from bnlint.project.constants import Constants
 from bnlint.project.names import Names
+from bnlint.project.torch import Torch
 from bnlint.project.norms import Norms
 
 
@@ -25,6 +26,11 @@ class Project:
     def calls(self) -> Calls:
         """Who calls whom, and of which class objects are."""
         return Calls(self.names)
+
+    @cached_property
+    def torch(self) -> Torch:
+        """PyTorch: layers with a mode, and the mode each object is in."""
+        return Torch(self.names, self.calls)
 
     @cached_property
     def constants(self) -> Constants:

@@ -1,0 +1,38 @@
+"""The PyTorch view of a project: one object that holds the analyses, each made at first use."""
+
+from functools import cached_property
+
+from bnlint.project.calls import Calls
+from bnlint.project.names import Names
+from bnlint.project.torch.construction import Construction
+from bnlint.project.torch.functional import Functional
+from bnlint.project.torch.layers import Layers
+from bnlint.project.torch.owners import Owners
+
+
+class Torch:
+    """All that is known of torch modules and their modes."""
+
+    def __init__(self, names: Names, calls: Calls) -> None:
+        self.names = names
+        self.calls = calls
+
+    @cached_property
+    def layers(self) -> Layers:
+        """Which networks hold layers with a mode."""
+        return Layers(self.names, self.calls)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Which classes belong to a framework."""
+        return Owners(self.names)
+
+    @cached_property
+    def functional(self) -> Functional:
+        """Functional layers and their flags."""
+        return Functional(self.names, self.calls, self.layers)
+
+    @cached_property
+    def construction(self) -> Construction:
+        """How module classes are written."""
+        return Construction(self.names, self.calls, self.layers)
