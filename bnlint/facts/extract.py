@@ -5,9 +5,12 @@ LibCST's own visitors spend most of their time on whitespace nodes and its metad
 tables of :mod:`.expressions` and :mod:`.statements`, which never touch whitespace, and no provider is used here.
 """
 
+import ast
+import re
 import sys
-from contextlib import contextmanager
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import libcst as cst
@@ -18,6 +21,7 @@ from bnlint.facts.statements import block
 # Python-to-Python calls need no C stack since 3.11, so deep programs only need the counter raised; LibCST's own
 # parser and pickle do use it, which is why callers run in a thread with a larger stack (see collect).
 RECURSION_LIMIT = 20_000
+_PLACE = re.compile(r"error at (\d+):(\d+)")
 
 
 class _Recorder:
@@ -74,15 +78,29 @@ def read_tree(text: str | bytes) -> Tree:
     return Tree(module, body, tuple(recorder.comments), recorder.nodes)
 
 
+def _syntax(error: cst.ParserSyntaxError, text: str | bytes) -> m.Problem:
+    """Where and why a text is no Python: the interpreter's own parser says it better than LibCST's, if it agrees."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as python:
+        return m.Problem(f"not valid Python 3: {python.msg}", python.lineno or 1, max(1, python.offset or 1))
+    except (ValueError, MemoryError, RecursionError):
+        pass
+    place = _PLACE.search(error.message)
+    line, column = (int(place[1]), int(place[2]) + 1) if place else (error.editor_line, error.editor_column)
+    return m.Problem("not Python that LibCST can read", line, column)
+
+
 def extract(path: str, digest: str, text: str | bytes) -> m.FileFacts:
     """Facts of one file; a file that cannot be read has a `problem` instead of a body."""
-    if (b"\0" if isinstance(text, bytes) else "\0") in text:
+    if text.find(b"\0" if isinstance(text, bytes) else "\0") >= 0:  # type: ignore[arg-type]
         return m.FileFacts(path, digest, problem=m.Problem("holds NUL bytes, so it is not Python source"))
     try:
         tree = read_tree(text)
     except cst.ParserSyntaxError as error:
-        line, column = error.editor_line, error.editor_column
-        return m.FileFacts(path, digest, problem=m.Problem(f"not valid Python 3: {error.message}", line, column))
+        return m.FileFacts(path, digest, problem=_syntax(error, text))
     except RecursionError:
         return m.FileFacts(path, digest, problem=m.Problem("nested too deeply to be analysed"))
     except (UnicodeError, LookupError, ValueError, SyntaxError) as error:

@@ -1,0 +1,124 @@
+"""Sources → facts of all files: read, skip what holds no trigger word, parse the rest in a pool of processes."""
+
+import hashlib
+import io
+import os
+import pickle
+import re
+import tokenize
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from bnlint.facts import pool
+from bnlint.facts.imports import needed
+from bnlint.facts.model import FileFacts, Problem
+from bnlint.frameworks.triggers import FRAMEWORKS, TRIGGERS
+from bnlint.source import Source
+
+_TRIGGERS = re.compile(TRIGGERS)
+_FRAMEWORKS = re.compile(FRAMEWORKS)
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_BYTES_PER_JOB = 60_000
+
+
+class Text(NamedTuple):
+    """A source with its bytes, or with the problem that there are none."""
+
+    source: Source
+    data: bytes
+    digest: str
+    problem: Problem | None = None
+
+    def lines(self) -> list[str]:
+        """The lines of the file as LibCST counts them, without their ends."""
+        return _LINE_END.split(decoded(self.data))
+
+
+def decoded(data: bytes) -> str:
+    """Text of a file by its BOM or coding cookie; what cannot be decoded is replaced."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except (SyntaxError, UnicodeError):
+        encoding = "utf-8-sig"
+    return data.decode(encoding, "replace")
+
+
+def read_all(sources: Sequence[Source], *, size_limit: int) -> list[Text]:
+    """The bytes of every source and their hashes."""
+    return [_read(source, size_limit) for source in sources]
+
+
+def _read(source: Source, size_limit: int) -> Text:
+    try:
+        data = source.read()
+    except OSError as error:
+        return Text(source, b"", "", Problem(f"cannot be read: {error.strerror or error}"))
+    except ValueError as error:
+        return Text(source, b"", "", Problem(f"cannot be read: {error}"))
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    if len(data) > size_limit:
+        return Text(source, b"", digest, Problem(f"larger than {size_limit:,} bytes (size-limit)"))
+    if b"\0" in data:
+        return Text(source, b"", digest, Problem("holds NUL bytes, so it is not Python source"))
+    return Text(source, data, digest)
+
+
+def collect(texts: Sequence[Text], *, jobs: int = 0, time_limit: float = 30.0) -> list[FileFacts]:
+    """Facts of all `texts`, in their order.
+
+    Parameters
+    ----------
+    texts
+        What :func:`read_all` gave.
+    jobs
+        Number of processes; 0 chooses by the size of the work, -1 works in this process.
+    time_limit
+        Seconds one file may take.
+    """
+    wanted = wanted_numbers(texts)
+    blobs: dict[int, FileFacts] = {}
+    for number, blob, problem in _parse([(number, texts[number]) for number in wanted], jobs, time_limit):
+        text = texts[number]
+        blobs[number] = (
+            pickle.loads(blob) if problem is None else FileFacts(text.source.path, text.digest, problem=problem)  # noqa: S301 - our own worker made it
+        )
+    return [blobs[number] if number in blobs else _unparsed(text) for number, text in enumerate(texts)]
+
+
+def _unparsed(text: Text) -> FileFacts:
+    return FileFacts(text.source.path, text.digest, problem=text.problem, parsed=False)
+
+
+def wanted_numbers(texts: Sequence[Text]) -> list[int]:
+    """Numbers of the texts that must be parsed: those with a trigger word, and what they import."""
+    triggered = [n for n, text in enumerate(texts) if text.data and _TRIGGERS.search(text.data)]
+    frameworks = {n for n, text in enumerate(texts) if text.data and _FRAMEWORKS.search(text.data)}
+    return needed([(text.source.path, text.data) for text in texts], triggered, frameworks)
+
+
+def _parse(items: list[tuple[int, Text]], jobs: int, time_limit: float) -> Iterator[tuple[int, bytes, Problem | None]]:
+    if jobs < 0:
+        for number, text in items:
+            yield number, pool.in_deep_thread(facts_blob, text.source.path, text.digest, text.data), None
+        return
+    # The largest first: a long file at the end would leave one process working alone.
+    items = sorted(items, key=lambda item: -len(item[1].data))
+    tasks = [(text.source.path, text.digest, text.data) for _, text in items]
+    jobs = jobs or jobs_for(sum(len(text.data) for _, text in items))
+    for outcome in pool.run(facts_blob, tasks, jobs=jobs, limit=time_limit):
+        problem = Problem(outcome.failure) if outcome.failure is not None else None
+        yield items[outcome.number][0], outcome.result, problem
+
+
+def jobs_for(size: int) -> int:
+    """Processes worth starting for `size` bytes of source."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, 16, size // _BYTES_PER_JOB))
+
+
+def facts_blob(path: str, digest: str, data: bytes) -> bytes:
+    """Facts of one file, pickled where there is stack enough to pickle deep trees."""
+    from bnlint.facts.extract import extract
+
+    facts: Any = extract(path, digest, data)
+    return pickle.dumps(facts, 5)

@@ -1,0 +1,82 @@
+"""Which files import which, read from the text alone: what a parsed file imports must be parsed as well."""
+
+import re
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+_FROM = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)", re.MULTILINE)
+_IMPORT = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+_WORD = re.compile(rb"\w+")
+
+
+class _Index:
+    """Finds the files a module name may mean: those whose path ends with it."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.parts: list[tuple[str, ...]] = []
+        self.by_stem: dict[str, list[int]] = {}
+        for number, path in enumerate(paths):
+            parts = path.rsplit(".", 1)[0].split("/")
+            if parts[-1] == "__init__":
+                parts.pop()
+            self.parts.append(tuple(parts))
+            self.by_stem.setdefault(parts[-1] if parts else "", []).append(number)
+
+    def absolute(self, names: Sequence[str]) -> Iterator[int]:
+        wanted = tuple(names)
+        for number in self.by_stem.get(wanted[-1], ()):
+            if self.parts[number][-len(wanted) :] == wanted:
+                yield number
+
+    def exact(self, parts: tuple[str, ...]) -> Iterator[int]:
+        for number in self.by_stem.get(parts[-1] if parts else "", ()):
+            if self.parts[number] == parts:
+                yield number
+
+
+def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], frameworks: AbstractSet[int]) -> list[int]:
+    """Numbers of the files to parse: those `triggered` that speak of a framework or import a file of the project, and,
+    again and again, the files they import if these speak of a framework or only hand names on.
+    """
+    index = _Index([path for path, _ in files])
+    seen: set[int] = set()
+    stack: list[int] = []
+    for number in triggered:
+        if number in frameworks or any(True for _ in _imported(index, number, *files[number])):
+            stack.append(number)
+            seen.add(number)
+    while stack:
+        number = stack.pop()
+        for other in _imported(index, number, *files[number]):
+            if other not in seen and files[other][1] and (other in frameworks or _hands_on(*files[other])):
+                seen.add(other)
+                stack.append(other)
+    return sorted(seen)
+
+
+def _hands_on(path: str, data: bytes) -> bool:
+    return path.endswith("__init__.py") or (b"import *" in data) or len(data) < 4_000
+
+
+def _imported(index: _Index, number: int, path: str, data: bytes) -> Iterator[int]:
+    here = index.parts[number] if path.endswith("__init__.py") else index.parts[number][:-1]
+    for match in _FROM.finditer(data):
+        dots, module, names = match[1], _split(match[2]), match[3]
+        words = [word.decode() for word in _WORD.findall(names)]
+        if dots:
+            base = (*here[: len(here) - len(dots) + 1], *module)
+            yield from index.exact(base)
+            for word in words:
+                yield from index.exact((*base, word))
+        elif module:
+            yield from index.absolute(module)
+            for word in words:
+                yield from index.absolute((*module, word))
+    for match in _IMPORT.finditer(data):
+        for part in match[1].split(b","):
+            if names_ := _split(part.split()[0] if part.split() else b""):
+                yield from index.absolute(names_)
+
+
+def _split(name: bytes) -> list[str]:
+    return [part.decode() for part in name.split(b".") if part]

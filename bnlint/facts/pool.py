@@ -1,0 +1,187 @@
+"""A pool of processes in which a dead or stuck worker costs one task, not the run.
+
+``concurrent.futures`` gives up a whole pool when one worker dies and cannot stop a task that takes too long; LibCST's
+native parser can overflow the stack of its process, so both must be survived.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from bnlint.facts.extract import RECURSION_LIMIT
+
+_AHEAD = 2  # a worker is given its next task before it has finished the last one
+_STACK = 256 * 1024 * 1024
+Work = Callable[..., Any]
+
+
+class Outcome(NamedTuple):
+    """What became of task number `number`: its result, or the sentence that says why there is none."""
+
+    number: int
+    result: Any = None
+    failure: str | None = None
+
+
+def in_deep_thread(work: Work, *args: Any) -> Any:
+    """Call ``work(*args)`` where there is much stack: deep programs need it in the parser, in pickle and in codegen."""
+    box: list[Any] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            box.append(work(*args))
+        except BaseException as error:
+            failed.append(error)
+
+    before = threading.stack_size(_STACK)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
+    try:
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    try:
+        while thread.is_alive():
+            thread.join(0.2)  # without a timeout Ctrl-C would wait for the thread
+    finally:
+        sys.setrecursionlimit(limit)
+    if failed:
+        raise failed[0]
+    return box[0]
+
+
+def _serve(connection: Connection, others: list[Connection], work: Work) -> None:
+    """The life of a worker: read tasks without pause (so that the parent never blocks), work in a deep thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for other in others:
+        other.close()
+    tasks: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
+
+    def loop() -> None:
+        while (task := tasks.get()) is not None:
+            try:
+                answer: tuple[Any, str | None] = work(*task), None
+            except RecursionError:
+                answer = (None, "nested too deeply to be analysed")
+            except Exception as error:
+                answer = (None, f"the analysis failed: {type(error).__name__}: {error}")
+            connection.send(answer)
+
+    with contextlib.suppress(OSError):
+        in_deep_thread(loop)
+    os._exit(0)  # the parent has what it wants; interpreter shutdown would only cost time
+
+
+def _receive(connection: Connection, tasks: "SimpleQueue[Any]") -> None:
+    try:
+        while True:
+            tasks.put(connection.recv())
+    except (EOFError, OSError):
+        tasks.put(None)
+
+
+class _Worker:
+    def __init__(self, work: Work, context: Any, others: list[Connection]) -> None:
+        self.connection, theirs = context.Pipe()
+        siblings = [*others, self.connection] if context.get_start_method() == "fork" else []
+        self.process = context.Process(target=_serve, args=(theirs, siblings, work), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.pending: deque[tuple[int, tuple[Any, ...]]] = deque()
+        self.since = time.monotonic()
+
+    def give(self, number: int, task: tuple[Any, ...]) -> None:
+        if not self.pending:
+            self.since = time.monotonic()
+        self.pending.append((number, task))
+        with contextlib.suppress(OSError):  # a dead worker is noticed when its answer is awaited
+            self.connection.send(task)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _context() -> Any:
+    # Forking is by far the cheapest, and safe only while no other thread can hold a lock.
+    fork = sys.platform.startswith("linux") and threading.active_count() == 1
+    return multiprocessing.get_context("fork" if fork else "spawn")
+
+
+def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float) -> Iterator[Outcome]:
+    """Yield the outcome of ``work(*task)`` for each task, in the order they are done.
+
+    Parameters
+    ----------
+    work
+        A function of a module (it must pickle).
+    tasks
+        Tuples of arguments.
+    jobs
+        Number of processes, at least 1.
+    limit
+        Seconds one task may take.
+    """
+    waiting = deque(enumerate(tasks))
+    context = _context()
+    workers: list[_Worker] = []
+    try:
+        while waiting or any(worker.pending for worker in workers):
+            while len(workers) < min(jobs, len(waiting) + sum(1 for w in workers if w.pending)):
+                workers.append(_Worker(work, context, [worker.connection for worker in workers]))
+            _feed(workers, waiting)
+            yield from _answers(workers, waiting, limit)
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def _feed(workers: list[_Worker], waiting: deque[tuple[int, tuple[Any, ...]]]) -> None:
+    for depth in range(_AHEAD):
+        for worker in workers:
+            if waiting and len(worker.pending) == depth:
+                worker.give(*waiting.popleft())
+
+
+def _answers(workers: list[_Worker], waiting: deque[tuple[int, tuple[Any, ...]]], limit: float) -> Iterator[Outcome]:
+    by_connection = {worker.connection: worker for worker in workers}
+    for connection in wait(list(by_connection), timeout=min(1.0, limit / 4)):
+        worker = by_connection[connection]
+        try:
+            result, failure = worker.connection.recv()
+        except (EOFError, OSError):
+            yield from _bury(
+                worker, workers, waiting, "the analysis ended its process (nested too deeply, or out of memory)"
+            )
+            continue
+        number, _ = worker.pending.popleft()
+        worker.since = time.monotonic()
+        yield Outcome(number, result, failure)
+    for worker in list(workers):
+        if worker.pending and time.monotonic() - worker.since > limit:
+            yield from _bury(worker, workers, waiting, f"the analysis took longer than {limit:g} seconds")
+
+
+def _bury(
+    worker: _Worker, workers: list[_Worker], waiting: deque[tuple[int, tuple[Any, ...]]], reason: str
+) -> Iterator[Outcome]:
+    """The first task in hand is the one that failed; the others are done again by somebody else."""
+    worker.stop()
+    workers.remove(worker)
+    if worker.pending:
+        number, _ = worker.pending.popleft()
+        yield Outcome(number, None, reason)
+    waiting.extendleft(reversed(worker.pending))

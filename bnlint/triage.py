@@ -1,0 +1,56 @@
+"""What is shown of what was found."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from bnlint.config import CONFIDENCES, PERSONAS, SEVERITIES, Config
+from bnlint.finding import Finding
+
+Reason = Literal["not selected", "below the thresholds", "suppressed", "in the baseline"]
+
+
+class Triage(NamedTuple):
+    """Findings to show, in order, and how many were not, by reason."""
+
+    shown: tuple[Finding, ...]
+    hidden: Counter[str]
+
+
+def order(finding: Finding) -> tuple[object, ...]:
+    """Sort key of findings: path, line, column, code."""
+    return finding.place.path, finding.place.span or (0, 0, 0, 0), finding.place.at, finding.code, finding.says
+
+
+def choose(found: Iterable[Finding], config: Config) -> Triage:
+    """Drop what the configuration does not ask for: by code, persona, severity and confidence."""
+    shown: list[Finding] = []
+    hidden: Counter[str] = Counter()
+    for finding in found:
+        if not asked_for(finding, config):
+            hidden["not selected"] += 1
+        elif not loud_enough(finding, config):
+            hidden["below the thresholds"] += 1
+        else:
+            shown.append(finding)
+    return Triage(tuple(shown), hidden)
+
+
+def _longest(code: str, prefixes: Iterable[str]) -> int:
+    return max((len(prefix) for prefix in prefixes if code.startswith(prefix)), default=0)
+
+
+def asked_for(finding: Finding, config: Config) -> bool:
+    """Whether code and persona are selected; the longer of two contradicting prefixes wins, and a whole code asks for
+    its rule whatever its persona.
+    """
+    selected, ignored = _longest(finding.code, config.select), _longest(finding.code, config.ignore)
+    if selected <= ignored:
+        return False
+    return finding.code in config.select or PERSONAS.index(finding.persona) <= PERSONAS.index(config.persona)
+
+
+def loud_enough(finding: Finding, config: Config) -> bool:
+    """Whether severity and confidence reach the thresholds."""
+    severe = SEVERITIES.index(finding.severity) >= SEVERITIES.index(config.min_severity)
+    return severe and CONFIDENCES.index(finding.confidence) >= CONFIDENCES.index(config.min_confidence)
