@@ -13,9 +13,8 @@ large that ``momentum**counter`` is 0 switches that off, and gives the plain exp
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from anybn.convert._record import Carried, Exported, Snapshot, carry, channels, completed, known_arguments, scalar
+from anybn.convert._record import Carried, Exported, Snapshot, carry, channels, completed, known_arguments
 from anybn.errors import bad_value
-from anybn.namespace import of
 from anybn.semantics import PRESETS, Semantics
 from anybn.state import Params, RunningStats
 
@@ -89,18 +88,20 @@ def to_equinox(snapshot: Snapshot, *, training: bool) -> Exported:
 
 
 def _kept(carried: Carried, mode: str) -> tuple[Any, Any, Any]:
-    """Return mean, var and the mode's count as Equinox keeps them."""
+    """Return mean, var and the mode's count as Equinox keeps them.
+
+    The count is a Python number: ``state.set`` refuses all but the weakly typed array that ``jnp.asarray`` makes of one.
+    """
     state, target = carried.snapshot.state, carried.target
-    xp = of(state.mean).xp
     steps = int(state.steps)
     if mode == "ema":
-        return state.mean, state.var, scalar(xp, steps == 0, xp.bool)
+        return state.mean, state.var, steps == 0
     if target.name == WARMED.name:
-        return state.mean, state.var, scalar(xp, WARM, xp.int32)
+        return state.mean, state.var, WARM
     if target.name == DIVIDED.name:
-        return state.mean, state.var, scalar(xp, steps, xp.int32)
+        return state.mean, state.var, steps
     left = _left(target, steps)
-    return state.mean * left, state.var * left, scalar(xp, steps, xp.int32)
+    return state.mean * left, state.var * left, steps
 
 
 def _left(target: Semantics, steps: int) -> float:

@@ -167,4 +167,16 @@ def equinox_layer(
         y, state = call(batch, state, False)
         trained.append(y)
         evaluated.append(call(probe, state, True)[0])
-    return Drive(trained, evaluated, {})
+    return Drive(trained, evaluated, _equinox_arrays(layer, state))
+
+
+def _equinox_arrays(layer: Any, state: Any) -> dict[str, Any]:
+    """The arrays of a layer by the names of convert.from_equinox."""
+    learned = {} if layer.weight is None else {"weight": layer.weight, "bias": layer.bias}
+    if layer.mode == "ema":
+        mean, var = state.get(layer.ema_state_index)
+        return numpy_of(
+            {**learned, "running_mean": mean, "running_var": var, "first_time": state.get(layer.ema_first_time_index)}
+        )
+    mean, var = state.get(layer.batch_state_index)
+    return numpy_of({**learned, "hidden_mean": mean, "hidden_var": var, "counter": state.get(layer.batch_counter)})
