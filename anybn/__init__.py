@@ -5,6 +5,7 @@
 >>> y, state = anybn.batch_norm(np.ones((8, 3), np.float32), params, state, training=True)
 """
 
+from anybn import kernels
 from anybn.errors import AnybnError, BadType, BadValue, MissingDependency, Unsupported
 from anybn.functional import batch_norm, fold_conv, fold_linear, init, why
 from anybn.layer import BatchNorm

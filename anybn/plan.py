@@ -1,6 +1,6 @@
 """Shapes become a plan once; whatever computes only reads it. Pure Python, no array library."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -72,7 +72,7 @@ def _product(sizes: Shape) -> int | None:
     return prod(known) if len(known) == len(sizes) else None
 
 
-_CACHE: dict[tuple[Shape, int | tuple[int, ...]], Plan] = {}
+_CACHE: dict[Hashable, Plan] = {}
 _CACHE_LIMIT = 1024
 
 
@@ -91,10 +91,12 @@ def plan(shape: Sequence[int | None], axis: int | Sequence[int] = 1) -> Plan:
     BadValue
         For a rank below 2, an axis out of range or named twice, or no axis left to reduce.
     """
-    key = (tuple(shape), axis if isinstance(axis, int) else tuple(axis))
+    # Only a true int may be a key: 1.0 and True are equal to it, and would be answered from the cache unchecked.
+    named = tuple(axis) if isinstance(axis, Sequence) else axis
+    key = (tuple(shape), named) if type(named) is int else (tuple(shape), named, repr(named))
     found = _CACHE.get(key)
     if found is None:
-        found = make_plan(*key)
+        found = make_plan(tuple(shape), named)
         if len(_CACHE) >= _CACHE_LIMIT:
             _CACHE.clear()
         _CACHE[key] = found

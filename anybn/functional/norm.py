@@ -77,7 +77,7 @@ def batch_norm(
     if not training:
         assert state is not None
         return _evaluate(call, x, state), state
-    y, moments = train(call, x, state, reduce) if ghost is None else train_ghost(call, x, ghost)
+    y, moments = train(call, x, state, reduce) if ghost is None else train_ghost(call, x, ghost, reduce)
     if moments is None or state is None:
         return y, state
     return y, _learn(call, state, moments, guard)

@@ -39,9 +39,18 @@ def train(call: Call, x: Array, state: RunningStats | None, reduce: Reducer | No
     return y, None if count == 1 and semantics.single == "skip" else moments
 
 
-def train_ghost(call: Call, x: Array, size: int) -> Trained:
+def train_ghost(call: Call, x: Array, size: int, reduce: Reducer | None) -> Trained:
     """Normalise each ghost batch of ``size`` samples by itself, all at once: the group becomes a channel axis."""
     xp, plan = call.xp, call.plan
+    if reduce is not None:
+        raise Unsupported(
+            explain(
+                "ghost batches over several processes",
+                got=f"ghost={size} and reduce=",
+                expected="one of them: a ghost batch is smaller than a process' batch",
+                hint="ghost= without reduce=",
+            )
+        )
     if call.semantics.renorm is not None or call.semantics.normalize_by == "running":
         raise Unsupported(
             explain(

@@ -7,7 +7,7 @@ from anybn.errors import bad_type, bad_value
 from anybn.namespace import Space, dtype_name, of
 from anybn.plan import Plan
 from anybn.plan import plan as make_plan
-from anybn.semantics import Semantics, check_decay, check_eps, preset
+from anybn.semantics import Semantics, preset
 from anybn.state import Params, RunningStats
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -56,6 +56,7 @@ def check(
             expected="True or False, known before the computation",
             hint="two calls, one for training and one for evaluation",
         )
+    _check_containers(params, state)
     params = params or Params()
     space = of(x, *params, *(() if state is None else state[:2]), mask, weights)
     dtype = dtype_name(x.dtype)
@@ -86,6 +87,38 @@ def check(
     )
 
 
+def _check_containers(params: object, state: object) -> None:
+    if not (params is None or isinstance(params, Params)):
+        raise bad_type(
+            "params are no Params",
+            got=_kind(params),
+            expected="anybn.Params(scale, offset), each an array or None",
+            hint="anybn.Params(scale=..., offset=...)",
+        )
+    if not (state is None or isinstance(state, RunningStats)):
+        raise bad_type(
+            "state is no RunningStats",
+            got=_kind(state),
+            expected="anybn.RunningStats(mean, var)",
+            hint="anybn.RunningStats(mean=..., var=...) or anybn.init(...)",
+        )
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise bad_type(
+            f"{name} is no Python number",
+            got=_kind(value),
+            expected="a float (a 0-d array would change the dtype of the result in some libraries)",
+            hint=f"float({name})",
+        )
+    return float(value)
+
+
 def _settings(semantics: str | Semantics, eps: float | None, decay: float | None) -> Semantics:
     settings = preset(semantics) if isinstance(semantics, str) else semantics
     if not isinstance(settings, Semantics):
@@ -95,11 +128,9 @@ def _settings(semantics: str | Semantics, eps: float | None, decay: float | None
             expected="a name such as 'torch' or a Semantics",
             hint="semantics='torch'",
         )
-    if eps is not None and eps != settings.eps:
-        check_eps(eps)
+    if eps is not None and _number("eps", eps) != settings.eps:
         settings = settings.but(eps=float(eps))
-    if decay is not None and decay != settings.decay:
-        check_decay(decay)
+    if decay is not None and _number("decay", decay) != settings.decay:
         settings = settings.but(decay=float(decay))
     return settings
 

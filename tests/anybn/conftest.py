@@ -14,7 +14,7 @@ class Backend(Enum):
     """name = (module that must be there, namespace that the tests use)"""
 
     NUMPY = ("numpy", "numpy")
-    NUMPY_READONLY = ("numpy", "numpy")
+    NUMPY_READONLY = ("numpy", "numpy", "read-only")
     STRICT = ("array_api_strict", "array_api_strict")
     TORCH = ("torch", "array_api_compat.torch")
     JAX = ("jax", "jax.numpy")
