@@ -2,7 +2,7 @@
 
 ``decay`` is the weight of the OLD value. There is no gamma unless ``scale=True``. The fused path (the default, except
 on rank 3) keeps the unbiased running variance. With ``zero_debias_moving_mean`` the mean alone is debiased, and has two
-more variables behind its own: ``…/moving_mean/biased`` and ``…/moving_mean/local_step``.
+more variables under its scope, which TensorFlow repeats: ``bn/bn/moving_mean/biased`` and ``bn/bn/moving_mean/local_step``.
 """
 
 from collections.abc import Collection, Mapping
@@ -112,14 +112,11 @@ def _debias_variables(state: RunningStats, decay: float | None, scope: str) -> d
     # shown = biased / (1 - decay**step), and TensorFlow counts the steps in a float.
     xp, steps = of(state.mean).xp, int(state.steps)
     biased = state.mean * (1.0 - (decay or 0.0) ** steps)
-    return {
-        join(scope, "moving_mean/biased", "/"): biased,
-        join(scope, "moving_mean/local_step", "/"): scalar(xp, float(steps), state.mean.dtype),
-    }
+    place = join(scope, join(scope, "moving_mean", "/"), "/")
+    return {f"{place}/biased": biased, f"{place}/local_step": scalar(xp, float(steps), state.mean.dtype)}
 
 
 def _steps(arrays: Mapping[str, Any], scope: str) -> int:
-    # TensorFlow repeats the scope: "BatchNorm/BatchNorm/moving_mean/local_step".
     found = [
         name for name in arrays if name.startswith(scope) and name.removesuffix(":0").endswith("moving_mean/local_step")
     ]

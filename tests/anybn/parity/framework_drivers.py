@@ -180,3 +180,28 @@ def _equinox_arrays(layer: Any, state: Any) -> dict[str, Any]:
         )
     mean, var = state.get(layer.batch_state_index)
     return numpy_of({**learned, "hidden_mean": mean, "hidden_var": var, "counter": state.get(layer.batch_counter)})
+
+
+def slim_layer(arrays: Arrays, arguments: Mapping[str, Any], batches: Sequence[np.ndarray], probe: np.ndarray) -> Drive:
+    """tf_slim.layers.batch_norm, the twin of tf.contrib.layers.batch_norm, in a graph; arrays are its variables by name."""
+    import tensorflow.compat.v1 as tf
+    from tensorflow.python.framework import ops
+
+    if not hasattr(ops, "Tensor"):  # tf_slim 1.1 looks for it where TensorFlow < 2.16 had it
+        ops.Tensor = tf.Tensor
+    import tf_slim
+
+    scope = next(name for name in arrays if name.endswith("/moving_variance")).removesuffix("/moving_variance")
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, (None, *probe.shape[1:]))
+        settings = {**arguments, "scope": scope, "updates_collections": None}
+        train = tf_slim.layers.batch_norm(x, is_training=True, **settings)
+        evaluate = tf_slim.layers.batch_norm(x, is_training=False, reuse=True, **settings)
+        variables = {variable.op.name: variable for variable in tf.global_variables()}
+        assert sorted(variables) == sorted(arrays), (sorted(variables), sorted(arrays))
+        session.run([variable.assign(np.array(arrays[name])) for name, variable in variables.items()])
+        trained, evaluated = [], [session.run(evaluate, {x: probe})]
+        for batch in batches:
+            trained.append(session.run(train, {x: batch}))
+            evaluated.append(session.run(evaluate, {x: probe}))
+        return Drive(trained, evaluated, session.run(variables))

@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from framework_drivers import Drive, equinox_layer, flax_layer, haiku_layer, keras_layer, tf_keras_layer, torch_layer
+from framework_drivers import (
+    Drive,
+    equinox_layer,
+    flax_layer,
+    haiku_layer,
+    keras_layer,
+    slim_layer,
+    tf_keras_layer,
+    torch_layer,
+)
 
 from anybn import PRESETS, Params, Renorm, RunningStats, Unsupported, convert
 from anybn.convert import Exported, Snapshot
@@ -36,10 +45,11 @@ SYSTEMS = {
     ),
     "flax": System("flax", convert.to_flax, convert.from_flax, flax_layer),
     "haiku": System("haiku", convert.to_haiku, convert.from_haiku, haiku_layer, {"ndim": 4}),
+    "slim": System("tf_slim", convert.to_contrib, convert.from_contrib, slim_layer),
     "equinox": System("equinox", convert.to_equinox, convert.from_equinox, equinox_layer),
 }
-BIASED = ["keras", "tf_keras", "flax", "haiku", "equinox"]
-UNBIASED = ["torch", "tf_keras"]
+BIASED = ["keras", "tf_keras", "slim", "flax", "haiku", "equinox"]
+UNBIASED = ["torch", "tf_keras", "slim"]
 
 
 def system(name):
@@ -86,7 +96,7 @@ def agree(one: Drive, other: Drive):
 
 @pytest.mark.parametrize(("there", "here"), [(a, b) for a in BIASED for b in BIASED if a != b])
 def test_biased_systems_agree(there, here):
-    """Keras, tf_keras (unfused), Flax, Haiku and Equinox go on alike from the same snapshot, read from the first one."""
+    """Keras, tf_keras and slim (unfused), Flax, Haiku and Equinox go on alike from the same snapshot, read from the first one."""
     steps = batches()
     exported, first = run(there, start(()), steps[:2])
     snapshot = system(there).read(first.arrays, exported.arguments, exported.frozen, **SYSTEMS[there].reading)
@@ -97,7 +107,7 @@ def test_biased_systems_agree(there, here):
 
 @pytest.mark.parametrize(("there", "here"), [(a, b) for a in UNBIASED for b in UNBIASED if a != b])
 def test_unbiased_systems_agree(there, here):
-    """PyTorch and the fused path of tf_keras go on alike."""
+    """PyTorch and the fused paths of tf_keras and slim go on alike."""
     steps = batches()
     exported, first = run(there, start((1.0,), name="torch"), steps[:2])
     snapshot = system(there).read(first.arrays, exported.arguments, exported.frozen, **SYSTEMS[there].reading)
@@ -198,3 +208,22 @@ def test_haiku_goes_on_as_itself():
     rest = target.drive(exported.arrays, exported.arguments, steps[2:], PROBE)
     for got, want in zip(rest.evaluated[1:], whole.evaluated[3:], strict=True):
         np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_slim_zero_debias_goes_on_as_itself(fused):
+    """The mean's biased copy and its count of steps come back under TensorFlow's names, and the next steps are the same."""
+    target = system("slim")
+    zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
+    arrays = {"net/bn/beta": zeros, "net/bn/moving_mean": zeros, "net/bn/moving_variance": ones}
+    arrays |= {"net/bn/net/bn/moving_mean/biased": zeros, "net/bn/net/bn/moving_mean/local_step": np.float32(0)}
+    arguments = {"decay": 0.9, "fused": fused, "zero_debias_moving_mean": True}
+    steps = batches()
+    whole = target.drive(arrays, arguments, steps, PROBE)
+    half = target.drive(arrays, arguments, steps[:2], PROBE)
+    exported = convert.to_contrib(
+        convert.from_contrib(half.arrays, arguments, scope="net/bn"), training=True, scope="net/bn"
+    )
+    rest = target.drive(exported.arrays, exported.arguments, steps[2:], PROBE)
+    for got, want in zip(rest.trained + rest.evaluated[1:], whole.trained[2:] + whole.evaluated[3:], strict=True):
+        np.testing.assert_allclose(got, want, rtol=5e-5, atol=5e-5)
