@@ -1,0 +1,43 @@
+"""The README's first command: `bnlint examples/` finds the one mistake of each bundled program, and none in the repaired twins."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MISTAKES = {
+    "tf1_update_ops.py": "BN301",
+    "tf1_wrapper/train.py": "BN201",
+    "keras_custom_loop.py": "BN202",
+    "torch_eval.py": "BN103",
+    "torch_momentum.py": "BN401",
+    "flax_updates.py": "BN311",
+}
+
+
+def lint(*arguments):
+    """Run the command line in examples/; return the exit code and the (file, code) pairs it reports."""
+    command = [sys.executable, "-m", "bnlint", "--format", "json", *arguments]
+    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stderr == ""
+    findings = json.loads(done.stdout)["findings"]
+    return done.returncode, sorted((finding["path"], finding["code"]) for finding in findings)
+
+
+def test_each_program_has_its_one_finding():
+    """Exit code 1, and exactly the mistakes that examples/README.md lists; the repaired twins in fixed/ are silent."""
+    assert lint(".") == (1, sorted(MISTAKES.items()))
+
+
+def test_repaired_programs_are_clean():
+    """Exit code 0 on the twins."""
+    assert lint("fixed") == (0, [])
+
+
+@pytest.mark.parametrize(("program", "code"), MISTAKES.items(), ids=MISTAKES)
+def test_one_file_alone_is_enough(program, code):
+    """Handed one file, as pre-commit does, the linter reports that file's finding and knows the files around it."""
+    assert lint(program) == (1, [(program, code)])
