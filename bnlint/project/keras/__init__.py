@@ -1,0 +1,1 @@
+"""Keras programs: where they train, with which model, and which Keras they are written for."""
