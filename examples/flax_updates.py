@@ -54,8 +54,8 @@ def main():
     x, y = make_data(10_000)
     logits = model.apply({"params": params, "batch_stats": batch_stats}, x, train=False)
     mean = batch_stats["BatchNorm_0"]["mean"]
-    print(f"running mean of the first feature: {mean[0]:.3f} (data: {x[:, 0].mean():.3f})")
-    print(f"accuracy in evaluation: {(logits.argmax(1) == y).mean():.3f}")
+    print(f"running mean of the first feature: {mean[0]:.2f} (data: {x[:, 0].mean():.2f})")
+    print(f"accuracy in evaluation: {(logits.argmax(1) == y).mean():.2f}")
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ def main():
     x, y = make_data(10_000)
     predicted = model(x, training=False).numpy().argmax(1)
     moving_mean = model.layers[0].moving_mean.numpy()
-    print(f"moving mean of the first feature: {moving_mean[0]:.3f} (data: {x[:, 0].mean():.3f})")
-    print(f"accuracy in evaluation: {(predicted == y).mean():.3f}")
+    print(f"moving mean of the first feature: {moving_mean[0]:.2f} (data: {x[:, 0].mean():.2f})")
+    print(f"accuracy in evaluation: {(predicted == y).mean():.2f}")
 
 
 if __name__ == "__main__":

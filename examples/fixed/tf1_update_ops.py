@@ -48,9 +48,9 @@ def main():
         trained = session.run(accuracy, {features: x, labels: y, is_training: True})
         evaluated = session.run(accuracy, {features: x, labels: y, is_training: False})
         moving_mean = next(v for v in tf.global_variables() if "moving_mean" in v.name)
-        print(f"moving mean of the first feature: {session.run(moving_mean)[0]:.3f} (data: {x[:, 0].mean():.3f})")
-        print(f"accuracy in training mode: {trained:.3f}")
-        print(f"accuracy in evaluation: {evaluated:.3f}")
+        print(f"moving mean of the first feature: {session.run(moving_mean)[0]:.2f} (data: {x[:, 0].mean():.2f})")
+        print(f"accuracy in training mode: {trained:.2f}")
+        print(f"accuracy in evaluation: {evaluated:.2f}")
 
 
 if __name__ == "__main__":

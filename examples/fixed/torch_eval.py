@@ -52,7 +52,7 @@ def main():
     torch.manual_seed(0)
     model = Net()
     train(model)
-    print(f"accuracy in evaluation: {evaluate(model):.3f}")
+    print(f"accuracy in evaluation: {evaluate(model):.2f}")
 
 
 if __name__ == "__main__":

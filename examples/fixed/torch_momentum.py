@@ -47,7 +47,7 @@ def main():
         optimizer.step()
         if step >= 300:
             scores.append(accuracy(model))
-    print(f"accuracy in evaluation: {np.mean(scores):.3f}, over 100 checkpoints from {min(scores):.3f} to {max(scores):.3f}")
+    print(f"accuracy in evaluation: {np.mean(scores):.2f}, over 100 checkpoints from {min(scores):.2f} to {max(scores):.2f}")
 
 
 if __name__ == "__main__":

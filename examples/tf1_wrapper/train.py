@@ -37,7 +37,7 @@ def main():
             session.run(train_op, {features: x, target: y, is_training: True})
         x, y = make_data(10_000)
         error = session.run(loss, {features: x, target: y})
-        print(f"error in evaluation: {error:.3f} (always guessing the mean: {y.var():.3f})")
+        print(f"error in evaluation: {error:.2f} (always guessing the mean: {y.var():.2f})")
 
 
 if __name__ == "__main__":
