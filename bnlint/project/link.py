@@ -6,9 +6,12 @@ from functools import cached_property
 from bnlint.facts.model import FileFacts
 from bnlint.project.calls import Calls
 from bnlint.project.constants import Constants
+from bnlint.project.contents import Contents
+from bnlint.project.keras.view import Keras
 from bnlint.project.names import Names
-from bnlint.project.torch import Torch
 from bnlint.project.norms import Norms
+from bnlint.project.tf1 import Tf1
+from bnlint.project.torch import Torch
 
 
 class Project:
@@ -28,6 +31,11 @@ class Project:
         return Calls(self.names)
 
     @cached_property
+    def tf1(self) -> Tf1:
+        """TensorFlow 1: programs, flags of batch norms, and the way of their updates."""
+        return Tf1(self.names, self.calls)
+
+    @cached_property
     def torch(self) -> Torch:
         """PyTorch: layers with a mode, and the mode each object is in."""
         return Torch(self.names, self.calls)
@@ -41,6 +49,16 @@ class Project:
     def norms(self) -> Norms:
         """Uses of batch norms of all frameworks."""
         return Norms(self.calls)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """Mode-dependent layers inside Keras and JAX models."""
+        return Contents(self.constants)
+
+    @cached_property
+    def keras(self) -> Keras:
+        """Keras 2 and 3: training calls, flags, versions."""
+        return Keras(self.contents)
 
 
 def link(files: Sequence[FileFacts]) -> Project:

@@ -1,0 +1,148 @@
+"""What a training flag can be: constants and defaults through wrappers and their callers, placeholders, modes."""
+
+from typing import NamedTuple
+
+from bnlint.facts import model as m
+from bnlint.frameworks import tf1
+from bnlint.project.calls import Calls, Site
+from bnlint.project.names import Definition, Parameter, Value
+from bnlint.project.scopes import Scope
+from bnlint.project.tf1.words import Words
+
+_MAX_DEPTH = 10
+_MAX_CALLERS = 60
+
+
+class Flag(NamedTuple):
+    """The values a flag can take: `true`, `false` as constants, `varies` when fed, computed or given from outside.
+
+    `left` are the calls that leave a wrapper's flag to its default, with that default's value.
+    """
+
+    true: bool = False
+    false: bool = False
+    varies: bool = False
+    left: tuple[tuple[Site, bool], ...] = ()
+
+    def __or__(self, other: object) -> "Flag":
+        assert isinstance(other, Flag)
+        return Flag(
+            self.true or other.true, self.false or other.false, self.varies or other.varies, self.left + other.left
+        )
+
+    @property
+    def can_train(self) -> bool:
+        """Whether the norm can be in training mode."""
+        return self.true or self.varies
+
+    @property
+    def can_infer(self) -> bool:
+        """Whether the norm can be in inference mode."""
+        return self.false or self.varies
+
+
+TRUE, FALSE, VARIES, NOTHING = Flag(true=True), Flag(false=True), Flag(varies=True), Flag()
+
+
+class Flags:
+    """Evaluates flags."""
+
+    def __init__(self, calls: Calls, words: Words) -> None:
+        self.calls = calls
+        self.words = words
+        self._seen: set[tuple[str, int, str]] = set()
+
+    def of(self, expr: m.Expr, scope: Scope, depth: int = 0) -> Flag:
+        """Values that `expr` can take as a flag."""
+        key = (scope.path, expr.at, scope.qualname)
+        if depth > _MAX_DEPTH or key in self._seen:
+            return VARIES if depth > _MAX_DEPTH else NOTHING
+        self._seen.add(key)
+        try:
+            return self._of(expr, scope, depth + 1)
+        finally:
+            self._seen.discard(key)
+
+    def _of(self, expr: m.Expr, scope: Scope, depth: int) -> Flag:
+        if isinstance(expr, m.Const):
+            return TRUE if expr.value else FALSE
+        if isinstance(expr, m.Op) and expr.op == "not" and len(expr.args) == 1:
+            inner = self.of(expr.args[0], scope, depth)
+            return Flag(inner.false, inner.true, inner.varies)
+        if isinstance(expr, m.Choice):
+            return self.of(expr.then, scope, depth) | self.of(expr.other, scope, depth)
+        if isinstance(expr, m.Call):
+            return self._made(expr, scope, depth)
+        if isinstance(expr, m.Name):
+            return self._name(expr, scope, depth)
+        if isinstance(expr, m.Attr):
+            return self._attribute(expr, scope, depth)
+        return VARIES
+
+    def _made(self, call: m.Call, scope: Scope, depth: int) -> Flag:
+        name = self.words.name(call.func, scope)
+        tail = self.words.tail(call)
+        if call.args and (name in ("tensorflow.constant", "tensorflow.convert_to_tensor") or tail == "bool"):
+            return self.of(call.args[0].value, scope, depth)
+        return VARIES
+
+    def _name(self, expr: m.Name, scope: Scope, depth: int) -> Flag:
+        meaning = self.calls.names.resolve(expr, scope)
+        if isinstance(meaning, Parameter):
+            return self.parameter(meaning, depth)
+        if isinstance(meaning, Value):
+            return self.of(meaning.expr, meaning.scope, depth)
+        hit = scope.lookup(expr.id)
+        if meaning is None and hit is not None and all(b.kind == "value" for b in hit[1]):
+            return self._any([Value(b.node, hit[0]) for b in hit[1]], depth)
+        return VARIES
+
+    def _attribute(self, expr: m.Attr, scope: Scope, depth: int) -> Flag:
+        meaning = self.calls.names.resolve(expr, scope)
+        if isinstance(meaning, Value):
+            return self.of(meaning.expr, meaning.scope, depth)
+        owner = self.calls.instance(expr.value, scope)
+        values = self.calls.names.attribute_values(owner, expr.name) if isinstance(owner, Definition) else []
+        return self._any(values, depth) if values else VARIES
+
+    def _any(self, values: list[Value], depth: int) -> Flag:
+        found = NOTHING
+        for value in values[:_MAX_CALLERS]:
+            found |= self.of(value.expr, value.scope, depth)
+        return found
+
+    # --- parameters ---
+
+    def parameter(self, meaning: Parameter, depth: int = 0) -> Flag:
+        """Values that callers give to a parameter; without any known caller it is given from outside."""
+        owner = meaning.scope.node
+        if not isinstance(owner, m.Function) or meaning.param.kind in ("*", "**"):
+            return VARIES
+        function = Definition(owner, meaning.scope)
+        given = self.calls.passed(function, meaning.param.name)
+        cls = meaning.scope.parent
+        if not given and owner.name == "__init__" and cls is not None and isinstance(cls.node, m.Class):
+            given = self.calls.passed(Definition(cls.node, cls), meaning.param.name)
+        if not given:
+            return VARIES
+        found = NOTHING
+        for passed in given[:_MAX_CALLERS]:
+            if not passed.known:
+                found |= VARIES
+            elif passed.value is None:
+                found |= VARIES  # a required argument that a caller gives in a way that is not seen
+            elif passed.explicit:
+                found |= self.of(passed.value.expr, passed.value.scope, depth)
+            else:
+                default = self.of(passed.value.expr, passed.value.scope, depth)
+                found |= default._replace(left=((passed.site, default.true),))
+        return found
+
+    def is_flag_like(self, expr: m.Expr, scope: Scope) -> bool:
+        """Whether `expr` is plainly a training flag: a bool, a flag's name, a bool placeholder or a comparison."""
+        if isinstance(expr, m.Const):
+            return isinstance(expr.value, bool)
+        if isinstance(expr, m.Op):
+            return expr.op in ("not", "==", "!=", "and", "or", "is")
+        name = expr.id if isinstance(expr, m.Name) else expr.name if isinstance(expr, m.Attr) else ""
+        return tf1.FLAG_NAMES.match(name) is not None and name not in ("mode", "test", "phase")

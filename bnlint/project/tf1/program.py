@@ -1,0 +1,141 @@
+"""One program: the files that can run together, what of them is live, its train ops, batch norms and update routes."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bnlint.facts import model as m
+from bnlint.frameworks import tf1
+from bnlint.project.calls import Site
+from bnlint.project.scopes import Scope
+from bnlint.project.tf1.flags import FALSE, NOTHING, TRUE, VARIES, Flag
+from bnlint.project.tf1.live import key_of, live_units
+from bnlint.project.tf1.norms import Given, Use
+from bnlint.project.tf1.updates import Read, collection, routes
+
+if TYPE_CHECKING:
+    from bnlint.project.tf1.analysis import Tf1
+
+
+class Program:
+    """Answers about one program; made by :class:`Tf1`, once per set of start files."""
+
+    def __init__(self, tf1_view: "Tf1", roots: frozenset[str]) -> None:
+        self.view = tf1_view
+        self.roots = roots
+        self.files = tf1_view.imports.closure(roots)
+        self.scans = [tf1_view.scan(path) for path in sorted(self.files)]
+
+    @cached_property
+    def _live(self) -> frozenset[tuple[str, int | None]]:
+        return live_units(self.scans, self.roots)
+
+    def is_live(self, scope: Scope) -> bool:
+        """Whether code of `scope` can run in this program."""
+        return key_of(scope) in self._live
+
+    def calls(self, *tails: str) -> list[Site]:
+        """Live calls whose last word is one of `tails`."""
+        return [site for scan in self.scans for site in scan.named(*tails) if self.is_live(site.scope)]
+
+    @cached_property
+    def incomplete(self) -> bool:
+        """Whether a file of the program could not be read."""
+        return any(self.view.names.files[path].problem is not None for path in self.files)
+
+    @cached_property
+    def train_ops(self) -> list[Site]:
+        """Live calls that build a training step."""
+        return [site for path in sorted(self.files) for site in self.view.train_ops(path) if self.is_live(site.scope)]
+
+    @cached_property
+    def norms(self) -> list[Use]:
+        """Live uses of batch norms."""
+        return [use for path in sorted(self.files) for use in self.view.uses(path) if self.is_live(use.scope)]
+
+    @cached_property
+    def reads(self) -> list[Read]:
+        """Live reads of UPDATE_OPS, certain or not."""
+        return [read for path in sorted(self.files) for read in self.view.reads(path) if self.is_live(read.site.scope)]
+
+    @cached_property
+    def updates_run(self) -> bool:
+        """Whether anything in the program may run the updates of UPDATE_OPS."""
+        if any(read.fate.verdict == "used" or not read.certain for read in self.reads):
+            return True
+        if routes(iter(self.calls(*tf1.UPDATE_ROUTES))):
+            return True
+        return any(".updates" in unit.used for scan in self.scans for unit in scan.units if self.is_live(unit.scope))
+
+    @cached_property
+    def pretrained(self) -> bool:
+        """Whether the program speaks of weights that were trained elsewhere."""
+        return any(scan.pretrained for scan in self.scans) or bool(self.calls(*tf1.PRETRAINED_CALLS))
+
+    @cached_property
+    def runs(self) -> bool:
+        """Whether the program runs what it builds (a session, an estimator)."""
+        return bool(self.calls(*tf1.RUNNERS))
+
+    # --- scopes of arguments (slim) ---
+
+    @cached_property
+    def scoped(self) -> dict[str, list[Given]]:
+        """What ``arg_scope`` gives to batch norms anywhere in the program, by keyword."""
+        found: dict[str, list[Given]] = {}
+        for site in self.calls("arg_scope"):
+            if not self.view.scopes_a_norm(site):
+                continue
+            arguments = self.view.norm_finder.arguments(site.call, site.scope)
+            for name, given in arguments.by_name.items():
+                found.setdefault(name, []).append(given)
+            if arguments.hidden:
+                found.setdefault("**", []).append(Given(site.call, site.scope))
+        return found
+
+    # --- flags and routes of a norm in this program ---
+
+    def flag(self, use: Use) -> Flag:
+        """The values the flag of `use` can take in this program."""
+        if use.frozen:
+            return FALSE
+        if use.flag is not None:
+            return self.view.flags.of(use.flag.expr, use.flag.scope)
+        if use.hidden or use.how == "partial":
+            return VARIES
+        if use.norm.kind == "contrib" and (use.norm.flag in self.scoped or "**" in self.scoped):
+            found = NOTHING
+            for given in self.scoped.get(use.norm.flag, ()):
+                found |= self.view.flags.of(given.expr, given.scope)
+            return found | (VARIES if "**" in self.scoped else NOTHING)
+        return TRUE if use.norm.default else FALSE
+
+    def in_collection(self, use: Use) -> bool:
+        """Whether the updates of `use` certainly go to UPDATE_OPS (and not in place, or to a collection of its own)."""
+        if use.norm.updates is None:
+            return True
+        if use.updates is not None:
+            return self._is_updates(use.updates)
+        if use.hidden:
+            return False
+        given = self.scoped.get(use.norm.updates, [])
+        return "**" not in self.scoped and all(self._is_updates(one) for one in given)
+
+    def _is_updates(self, given: Given) -> bool:
+        if isinstance(given.expr, m.Const) and given.expr.value is None:
+            return False
+        return collection(given.expr, given.scope, self.view.words) == "updates"
+
+    @cached_property
+    def waiting(self) -> list[tuple[Use, Flag]]:
+        """Norms that can train and put their updates into UPDATE_OPS, with their flags."""
+        found: list[tuple[Use, Flag]] = []
+        for use in self.norms:
+            flag = self.flag(use)
+            if flag.can_train and self.in_collection(use):
+                found.append((use, flag))
+        return found
+
+    @cached_property
+    def infers(self) -> bool:
+        """Whether any norm that waits for its updates can also be in inference mode, here or for another caller."""
+        return any(flag.can_infer for _, flag in self.waiting)
