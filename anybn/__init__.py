@@ -7,7 +7,7 @@
 
 from anybn import kernels
 from anybn.errors import AnybnError, BadType, BadValue, MissingDependency, Unsupported
-from anybn.functional import batch_norm, fold_conv, fold_linear, init, why
+from anybn.functional import batch_norm, batch_norm_backward, fold_conv, fold_linear, init, why
 from anybn.layer import BatchNorm
 from anybn.plan import Plan, plan
 from anybn.semantics import PRESETS, Renorm, Semantics, preset
@@ -31,6 +31,7 @@ __all__ = [
     "Semantics",
     "Unsupported",
     "batch_norm",
+    "batch_norm_backward",
     "fold_conv",
     "fold_linear",
     "init",

@@ -1,6 +1,7 @@
 """The ways in which training can differ from "normalise by this batch": each preset takes one of them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from anybn._typing import Array
 from anybn.core import running
@@ -8,7 +9,7 @@ from anybn.core.normalize import affine, by_statistics
 from anybn.errors import AnybnError, Unsupported, bad_value, explain
 from anybn.functional import run
 from anybn.functional.validate import Call
-from anybn.plan import plan as make_plan
+from anybn.plan import make_plan
 from anybn.state import Moments, Params, RunningStats
 
 Reducer = Callable[[Moments], Moments]
@@ -21,14 +22,10 @@ def train(call: Call, x: Array, state: RunningStats | None, reduce: Reducer | No
     semantics, count = call.semantics, call.plan.count
     if reduce is not None:
         return _reduced(call, x, state, reduce)
-    if count is not None and count <= 1:
-        policy = semantics.single if count else semantics.empty
-        if policy == "raise":
-            raise _short_batch(call)
-        if policy == "identity":
-            return call.xp.astype(x, x.dtype, copy=True), None
-        if count == 0:
-            return _empty(call, x)
+    if check_short(call) == "identity":
+        return call.xp.astype(x, x.dtype, copy=True), None
+    if count == 0:
+        return _empty(call, x)
     if state is not None and (semantics.normalize_by == "running" or semantics.first == "ignore"):
         moments = run.moments(call, x)
         return _by_running(call, x, state, moments), moments
@@ -41,7 +38,6 @@ def train(call: Call, x: Array, state: RunningStats | None, reduce: Reducer | No
 
 def train_ghost(call: Call, x: Array, size: int, reduce: Reducer | None) -> Trained:
     """Normalise each ghost batch of ``size`` samples by itself, all at once: the group becomes a channel axis."""
-    xp, plan = call.xp, call.plan
     if reduce is not None:
         raise Unsupported(
             explain(
@@ -60,23 +56,37 @@ def train_ghost(call: Call, x: Array, size: int, reduce: Reducer | None) -> Trai
                 hint="either ghost= or renorm, not both",
             )
         )
+    grouped = group(call, x, size)
+    y, moments = train(grouped.call, grouped.x, None, None)
+    if moments is not None:
+        moments = running.ghost(call.xp, moments, grouped.position)
+    return call.xp.reshape(y, tuple(x.shape)), moments
+
+
+class Grouped(NamedTuple):
+    """A call on ghost batches: x with one more axis, and where that axis is among the channel axes."""
+
+    call: Call
+    x: Array
+    position: int
+
+
+def group(call: Call, x: Array, size: int) -> Grouped:
+    """Return x with its samples apart in ghost batches, and the call that keeps those apart like channels."""
+    xp, plan = call.xp, call.plan
     strided = call.semantics.ghost_order == "strided"
     grouped = xp.reshape(x, _ghost_shape(call, tuple(x.shape), size, strided))
     at = plan.batch_axis
-    group = at + 1 if strided else at
-    axis = (group, *(i + 1 if i > at else i for i in plan.axis))
-    inner_plan = make_plan(grouped.shape, axis)
+    ghosts = at + 1 if strided else at
+    axis = (ghosts, *(i + 1 if i > at else i for i in plan.axis))
+    inner_plan = make_plan(tuple(grouped.shape), axis)
     weights = call.weights
     if weights is not None:
         weights = xp.broadcast_to(weights, (*weights.shape[:at], x.shape[at], *weights.shape[at + 1 :]))
         weights = xp.reshape(weights, _ghost_shape(call, tuple(weights.shape), size, strided))
-    position = inner_plan.axis.index(group)
+    position = inner_plan.axis.index(ghosts)
     inner = call._replace(plan=inner_plan, weights=weights)
-    inner = inner._replace(params=_per_group(inner, position))
-    y, moments = train(inner, grouped, None, None)
-    if moments is not None:
-        moments = running.ghost(xp, moments, position)
-    return xp.reshape(y, tuple(x.shape)), moments
+    return Grouped(inner._replace(params=_per_group(inner, position)), grouped, position)
 
 
 def _ghost_shape(call: Call, shape: tuple[int, ...], size: int, strided: bool) -> tuple[int, ...]:
@@ -99,6 +109,17 @@ def _per_group(call: Call, position: int) -> Params:
         xp.broadcast_to(xp.expand_dims(one, axis=position), shape) if one is not None else None for one in call.params
     )
     return Params(*grouped)
+
+
+def check_short(call: Call) -> str | None:
+    """Return the preset's policy for a batch with one value per channel or none, or None; raise where that is it."""
+    count = call.plan.count
+    if count is None or count > 1:
+        return None
+    policy = call.semantics.single if count else call.semantics.empty
+    if policy == "raise":
+        raise _short_batch(call)
+    return policy
 
 
 def _short_batch(call: Call) -> AnybnError:

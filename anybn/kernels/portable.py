@@ -1,10 +1,11 @@
 """The maths of `anybn.core` as the last row of the table: any array library, never refuses."""
 
 from anybn._typing import Array
+from anybn.core.backward import through_batch, through_statistics
 from anybn.core.moments import Centred, as_moments, centre, centre_weighted
 from anybn.core.normalize import apply, by_statistics, inverse_std
 from anybn.kernels.base import Kernel, Request
-from anybn.state import Moments, Params
+from anybn.state import Gradients, Moments, Params
 
 _IN_PLACE = frozenset({"numpy", "cupy", "torch"})
 _SMALL = frozenset({"float16", "bfloat16"})
@@ -28,6 +29,36 @@ def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array
 def moments(request: Request, x: Array, weights: Array | None) -> Moments:
     """Return the batch's statistics."""
     return as_moments(request.xp, _centre(request, x, weights), request.plan)
+
+
+def backward(
+    request: Request,
+    dy: Array,
+    x: Array,
+    params: Params,
+    moments: Moments,
+    weights: Array | None,
+    eps: float,
+) -> Gradients:
+    """Return the gradients of `forward`."""
+    xp, plan = request.xp, request.plan
+    wide = request.library == "numpy"
+    dx, *others = through_batch(
+        xp, _widen(request, dy), _widen(request, x), params, moments, weights, plan, eps, wide=wide
+    )
+    return Gradients(_narrow(request, dx, x), *others)
+
+
+def backward_evaluate(
+    request: Request, dy: Array, x: Array, params: Params, mean: Array, var: Array, eps: float
+) -> Gradients:
+    """Return the gradients of `evaluate`."""
+    xp, plan = request.xp, request.plan
+    wide = request.library == "numpy"
+    dx, *others = through_statistics(
+        xp, _widen(request, dy), _widen(request, x), params, mean, var, plan, eps, wide=wide
+    )
+    return Gradients(_narrow(request, dx, x), *others)
 
 
 def _centre(request: Request, x: Array, weights: Array | None) -> Centred:
@@ -64,4 +95,6 @@ PORTABLE = Kernel(
     forward=forward,
     evaluate=evaluate,
     moments=moments,
+    backward=backward,
+    backward_evaluate=backward_evaluate,
 )
