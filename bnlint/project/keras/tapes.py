@@ -17,13 +17,15 @@ _MAX_HELPERS = 3
 class TapeCall(NamedTuple):
     """A call of a trained model under a tape.
 
-    `via` are the calls, outermost first, that lead from the tape to a helper function the call stands in.
+    `via` are the calls, outermost first, that lead from the tape to a helper function the call stands in; `whole`
+    tells a call of the trained object itself from one of something inside it.
     """
 
     call: m.Call
     scope: Scope
     tape: m.With
     home: Scope
+    whole: bool
     via: tuple[tuple[m.Call, Scope], ...] = ()
 
 
@@ -127,7 +129,7 @@ class Tapes:
         target = self.calls.target(call, region.scope)
         helper = isinstance(target, Definition) and isinstance(target.node, m.Function) and _plain(target, text)
         if not helper and any(full == owner or full.startswith(f"{owner}.") for owner in region.owners):
-            yield TapeCall(call, region.scope, region.tape, region.home, region.via)
+            yield TapeCall(call, region.scope, region.tape, region.home, full in region.owners, region.via)
         elif helper and isinstance(target, Definition) and len(region.via) < _MAX_HELPERS:
             yield from self._helper(call, target, region)
 

@@ -1,0 +1,37 @@
+"""All that rules ask about Keras programs, in one place."""
+
+from functools import cached_property
+
+from bnlint.project.contents import Content, Contents, join
+from bnlint.project.keras.flags import Flags
+from bnlint.project.keras.losses import Losses
+from bnlint.project.keras.tapes import Tapes
+from bnlint.project.names import Definition
+
+
+class Keras:
+    """The Keras side of a project."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
+        self.calls = contents.calls
+
+    @cached_property
+    def tapes(self) -> Tapes:
+        """Training calls under a GradientTape."""
+        return Tapes(self.calls)
+
+    @cached_property
+    def losses(self) -> Losses:
+        """Training calls on the JAX and PyTorch backends."""
+        return Losses(self.calls)
+
+    @cached_property
+    def flags(self) -> Flags:
+        """Modes that calls state."""
+        return Flags(self.calls)
+
+    def of_self(self, cls: Definition) -> Content:
+        """What an object of a project's class holds, with what its makers give it (``MyModel(inputs, outputs)``)."""
+        given = [self.contents.of(a.value, s.scope) for s in self.calls.sites(cls) for a in s.call.args if not a.star]
+        return join([self.contents.of_class(cls), *(content._replace(known=True) for content in given)])
