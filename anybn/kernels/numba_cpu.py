@@ -1,0 +1,185 @@
+"""The row for NumPy arrays: compiled loops over the array's own memory, whatever its strides.
+
+Numba is imported by the first call that needs it, never by importing `anybn`.
+"""
+
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from anybn._typing import Array
+from anybn.kernels.base import Kernel, Request
+from anybn.kernels.strided import Loops, loops
+from anybn.state import Gradients, Moments, Params
+
+DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
+
+
+@cache
+def _installed() -> bool:
+    return find_spec("numba") is not None
+
+
+@cache
+def drive() -> ModuleType:
+    """Import the compiled loops; raises ImportError where Numba is missing or broken."""
+    from anybn.kernels import numba_drive
+
+    return numba_drive
+
+
+@cache
+def back() -> ModuleType:
+    """Import the compiled loops of the backward pass."""
+    from anybn.kernels import numba_back
+
+    return numba_back
+
+
+@cache
+def _np() -> Any:
+    import numpy as np
+
+    return np
+
+
+@lru_cache(maxsize=256)
+def why_not(request: Request) -> str | None:
+    """Return what compiled loops cannot do of this request, for any library with memory on the CPU."""
+    if not _installed():
+        return "numba is not installed (pip install anybn[fast])"
+    if request.dtype not in DTYPES:
+        return f"no loop for dtype {request.dtype}"
+    if request.weighted:
+        return "weights and masks are the portable kernel's"
+    if not request.plan.count or not request.plan.channels:
+        return "nothing to compute"
+    if request.plan.layout is None:
+        return "channel axes that are apart"
+    return None
+
+
+def refuses(request: Request) -> str | None:
+    """Return why the row does not serve the request, or None."""
+    if request.library != "numpy":
+        return "for NumPy arrays"
+    return why_not(request)
+
+
+def _operand(x: Array) -> tuple[int, tuple[int, ...]]:
+    """Address and strides in elements."""
+    size = x.itemsize
+    return x.__array_interface__["data"][0], tuple([step // size for step in x.strides])
+
+
+def _walkable(x: Array) -> Array:
+    """Return x, or a copy where its numbers are not where or how a processor wants them (records, foreign byte order)."""
+    if x.flags.aligned and x.dtype.isnative and all(step % x.itemsize == 0 for step in x.strides):
+        return x
+    return _np().array(x, dtype=x.dtype.newbyteorder("="))
+
+
+def _walk(request: Request, *operands: Array) -> tuple[Loops, tuple[int, ...]]:
+    placed = [_operand(one) for one in operands]
+    found = loops(request.plan.shape, request.plan.axis, tuple([strides for _, strides in placed]))
+    assert found is not None
+    return found, tuple([address for address, _ in placed])
+
+
+def _threads() -> int:
+    import numba
+
+    return int(numba.get_num_threads())
+
+
+def _job(request: Request, *operands: Array) -> Any:
+    found, addresses = _walk(request, *operands)
+    return drive().job(request.dtype, found, addresses, _threads)
+
+
+def _wide(vector: Array | None) -> Any:
+    np = _np()
+    return drive().EMPTY if vector is None else np.ascontiguousarray(vector, np.float64).reshape(-1)
+
+
+def _moments(request: Request, mean: Any, m2: Any) -> Moments:
+    np, shape = _np(), request.plan.param_shape
+    kind = np.float64 if request.dtype == "float64" else np.float32
+    with np.errstate(over="ignore"):
+        return Moments(request.plan.count, mean.astype(kind).reshape(shape), m2.astype(kind).reshape(shape))
+
+
+def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:
+    """Normalise by the batch's own statistics."""
+    x = _walkable(x)
+    y = _np().empty_like(x)
+    mean, m2 = drive().forward(_job(request, x, y), eps, _wide(params.scale), _wide(params.offset))
+    return y, _moments(request, mean, m2)
+
+
+def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array, eps: float) -> Array:
+    """Normalise by given statistics."""
+    x = _walkable(x)
+    y = _np().empty_like(x)
+    drive().evaluate(_job(request, x, y), eps, _wide(mean), _wide(var), _wide(params.scale), _wide(params.offset))
+    return y
+
+
+def moments(request: Request, x: Array, weights: Array | None) -> Moments:
+    """Return the batch's statistics."""
+    x = _walkable(x)
+    return _moments(request, *drive().moments(_job(request, x)))
+
+
+def backward(
+    request: Request,
+    dy: Array,
+    x: Array,
+    params: Params,
+    moments: Moments,
+    weights: Array | None,
+    eps: float,
+) -> Gradients:
+    """Gradients of `forward`."""
+    x, dy = _walkable(x), _walkable(dy.astype(x.dtype, copy=False))
+    dx = _np().empty_like(x)
+    this = _job(request, dy, x, dx)
+    return _gradients(
+        request, dx, params, back().backward(this, eps, _wide(moments.mean), _wide(moments.m2), _wide(params.scale))
+    )
+
+
+def backward_evaluate(
+    request: Request, dy: Array, x: Array, params: Params, mean: Array, var: Array, eps: float
+) -> Gradients:
+    """Gradients of `evaluate`."""
+    x, dy = _walkable(x), _walkable(dy.astype(x.dtype, copy=False))
+    dx = _np().empty_like(x)
+    wanted = params.scale is not None or params.offset is not None
+    found = back().backward_evaluate(
+        _job(request, dy, x, dx), eps, _wide(mean), _wide(var), _wide(params.scale), wanted
+    )
+    return _gradients(request, dx, params, found)
+
+
+def _gradients(request: Request, dx: Array, params: Params, found: tuple[Any, Any]) -> Gradients:
+    shape = request.plan.param_shape
+    scale, offset = (
+        None if param is None else one.astype(param.dtype).reshape(shape)
+        for param, one in zip(params, found, strict=True)
+    )
+    return Gradients(dx, scale, offset)
+
+
+NUMBA = Kernel(
+    name="numba",
+    refuses=refuses,
+    since="0.1",
+    tolerance=2e-6,
+    forward=forward,
+    evaluate=evaluate,
+    moments=moments,
+    backward=backward,
+    backward_evaluate=backward_evaluate,
+)

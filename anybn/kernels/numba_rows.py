@@ -1,0 +1,130 @@
+"""Compiled loops over data whose innermost axis is the channel (channels last, and plain ``(N, C)``).
+
+An operand is an address and ``strides = (start, outer, inner, channel)`` in elements. Eight rows are taken together, so that the
+accumulators of sixteen channels stay in registers for eight loads.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# Numba infers the types.
+
+import numpy as np
+
+from anybn.kernels.compiled import compile_cached
+from anybn.kernels.simd import (
+    LANES,
+    add,
+    load,
+    load_one,
+    load_part,
+    memory,
+    multiply_add,
+    pointer,
+    store,
+    store_one,
+    store_part,
+    subtract,
+    to_wide,
+)
+
+TOGETHER = 8
+RUN = 64  # rows written in ascending order, so that each run is one stream of memory
+BLOCK = 1024  # channels whose accumulators are in use at a time: they stay in the first-level cache
+
+
+@compile_cached
+def _sum_rows(x, at, inner, count, channels, shift, sums, squares):
+    """Add ``count`` rows, ``inner`` apart, the first channel at ``at``."""
+    c = channels[0]
+    while c + LANES <= channels[1]:
+        k, s, q = load(shift, c), load(sums, c), load(squares, c)
+        i = at + c
+        for _ in range(count):
+            d = subtract(to_wide(load(x, i)), k)
+            s, q = add(s, d), multiply_add(d, d, q)
+            i += inner
+        store(sums, c, s)
+        store(squares, c, q)
+        c += LANES
+    rest = channels[1] - c
+    if rest > 0:
+        k, s, q = load_part(shift, c, rest), load_part(sums, c, rest), load_part(squares, c, rest)
+        i = at + c
+        for _ in range(count):
+            d = subtract(to_wide(load_part(x, i, rest)), k)
+            s, q = add(s, d), multiply_add(d, d, q)
+            i += inner
+        store_part(sums, c, rest, s)
+        store_part(squares, c, rest, q)
+
+
+@compile_cached
+def _sum_rows_strided(x, at, inner, count, channels, step, shift, sums, squares):
+    for r in range(count):
+        for c in range(channels[0], channels[1]):
+            d = np.float64(load_one(x, at + r * inner + c * step)) - load_one(shift, c)
+            store_one(sums, c, load_one(sums, c) + d)
+            store_one(squares, c, load_one(squares, c) + d * d)
+
+
+@compile_cached
+def sums_rows(kind, x, strides, inner_rows, channels, rows, shift, sums, squares):
+    """Add to ``sums[c]`` and ``squares[c]`` the sums of ``x - shift[c]`` and of its square over these rows."""
+    data, k, s, q = pointer(kind, x), memory(shift), memory(sums), memory(squares)
+    for first in range(channels[0], channels[1], BLOCK):
+        block = (first, min(first + BLOCK, channels[1]))
+        r = rows[0]
+        while r < rows[1]:
+            column = r % inner_rows
+            count = min(TOGETHER, rows[1] - r, inner_rows - column)
+            at = strides[0] + (r // inner_rows) * strides[1] + column * strides[2]
+            if strides[3] == 1:
+                _sum_rows(data, at, strides[2], count, block, k, s, q)
+            else:
+                _sum_rows_strided(data, at, strides[2], count, block, strides[3], k, s, q)
+            r += count
+
+
+@compile_cached
+def _apply_rows(x, y, at, to, x_inner, y_inner, count, channels, line, width):
+    for _ in range(count):
+        c = channels[0]
+        while c + LANES <= channels[1]:
+            d = subtract(load(x, at + c), load(line, c))
+            store(y, to + c, multiply_add(d, load(line, width + c), load(line, 2 * width + c)))
+            c += LANES
+        rest = channels[1] - c
+        if rest > 0:
+            d = subtract(load_part(x, at + c, rest), load_part(line, c, rest))
+            b = load_part(line, 2 * width + c, rest)
+            store_part(y, to + c, rest, multiply_add(d, load_part(line, width + c, rest), b))
+        at += x_inner
+        to += y_inner
+
+
+@compile_cached
+def _apply_rows_strided(x, y, at, to, inner, count, channels, step, line, width):
+    for r in range(count):
+        for c in range(channels[0], channels[1]):
+            value = load_one(x, at + r * inner[0] + c * step[0])
+            value = (value - load_one(line, c)) * load_one(line, width + c) + load_one(line, 2 * width + c)
+            store_one(y, to + r * inner[1] + c * step[1], value)
+
+
+@compile_cached
+def apply_rows(kind, x, y, x_strides, y_strides, inner_rows, channels, rows, line):
+    """Write ``(x - line[0]) * line[1] + line[2]``, the last rows first: they are what the cache still holds."""
+    end, width = rows[1], line.size // 3
+    source, result, coefficients = pointer(kind, x), pointer(kind, y), memory(line)
+    while end > rows[0]:
+        column = (end - 1) % inner_rows + 1
+        count = min(RUN, end - rows[0], column)
+        r = end - count
+        at = x_strides[0] + (r // inner_rows) * x_strides[1] + (column - count) * x_strides[2]
+        to = y_strides[0] + (r // inner_rows) * y_strides[1] + (column - count) * y_strides[2]
+        inner = (x_strides[2], y_strides[2])
+        if x_strides[3] == 1 and y_strides[3] == 1:
+            _apply_rows(source, result, at, to, inner[0], inner[1], count, channels, coefficients, width)
+        else:
+            step = (x_strides[3], y_strides[3])
+            _apply_rows_strided(source, result, at, to, inner, count, channels, step, coefficients, width)
+        end = r
