@@ -89,7 +89,8 @@ PRETRAINED_CALLS = frozenset({
     "assign_from_values_fn", "get_variables_to_restore", "NewCheckpointReader", "load_checkpoint",
 })  # fmt: skip
 PRETRAINED_WORDS = re.compile(
-    r"pre_?train|fine_?tun|freeze|frozen|npz|backbone_weights|load_weights|load_npy", re.IGNORECASE
+    r"pre_?train|fine_?tun|\bnpz\b|load_npy|load_weights|backbone_weights|(?:freeze|frozen)_(?:bn|batch|norm|backbone|layer|param|weight|stage)",
+    re.IGNORECASE,
 )
 
 FLAG_NAMES = re.compile(

@@ -5,17 +5,20 @@ from functools import cached_property
 from bnlint.facts import model as m
 from bnlint.frameworks import tf1
 from bnlint.project.calls import Calls, Site
-from bnlint.project.names import Names
+from bnlint.project.names import Definition, Names, Parameter
 from bnlint.project.scopes import Scope
 from bnlint.project.tf1.flags import Flags
+from bnlint.project.tf1.guards import guards, passes
 from bnlint.project.tf1.imports import Imports
 from bnlint.project.tf1.norms import Norms, Use
+from bnlint.project.tf1.parents import Parents
 from bnlint.project.tf1.program import Program
 from bnlint.project.tf1.scan import Scan, scan, speaks_tensorflow
 from bnlint.project.tf1.updates import Read, Wiring
 from bnlint.project.tf1.words import Words
 
 _STEPS = ("minimize", "apply_gradients")
+_MAX_WRAPPERS = 500
 
 
 class Tf1:
@@ -30,6 +33,7 @@ class Tf1:
         self._scans: dict[str, Scan] = {}
         self._uses: dict[str, tuple[Use, ...]] = {}
         self._reads: dict[str, tuple[Read, ...]] = {}
+        self._parents: dict[str, Parents] = {}
         self._programs: dict[frozenset[str], Program] = {}
 
     @cached_property
@@ -114,6 +118,45 @@ class Tf1:
         if not isinstance(listed, m.Seq):
             return len(site.call.args) > 1
         return any(self.norm_finder.function(item, site.scope) is not None for item in listed.items)
+
+    @cached_property
+    def wrappers(self) -> list[tuple[Use, Definition, str]]:
+        """Functions with a parameter that becomes the flag of a norm, also through other wrappers."""
+        found: dict[tuple[str, int, str], tuple[Use, Definition, str]] = {}
+        stack = [
+            (use, use.flag.expr, use.flag.scope)
+            for path in sorted(self.speaking)
+            for use in self.uses(path)
+            if use.flag
+        ]
+        while stack and len(found) < _MAX_WRAPPERS:
+            use, expr, scope = stack.pop()
+            meaning = self.names.resolve(expr, scope)
+            if not isinstance(meaning, Parameter) or not isinstance(meaning.scope.node, m.Function):
+                continue
+            function, name = Definition(meaning.scope.node, meaning.scope), meaning.param.name
+            if (*function.key, name) in found:
+                continue
+            found[*function.key, name] = use, function, name
+            stack.extend(
+                (use, passed.value.expr, passed.value.scope)
+                for passed in self.graph.passed(function, name)
+                if passed.explicit and passed.value is not None
+            )
+        return list(found.values())
+
+    def parents(self, path: str) -> Parents:
+        """The record above each record of one file."""
+        if path not in self._parents:
+            self._parents[path] = Parents(self.names.files[path])
+        return self._parents[path]
+
+    def switched_off(self, use: Use, function: Definition, site: Site) -> bool:
+        """Whether a call of `function` does not, or not certainly, reach the norm behind its ``if use_bn:``."""
+        if use.scope.path != function.path:
+            return False
+        tests = guards(self.parents(use.scope.path).chain(use.call), use.call)
+        return any(not passes(test, function, site.call) for test in tests)
 
     # --- programs ---
 

@@ -66,7 +66,7 @@ def scan(names: Names, path: str) -> Scan:
                     normalizers.append(site)
             elif isinstance(node, m.With):
                 withs.append((node, scope))
-            elif isinstance(node, m.Const) and isinstance(node.value, str) and len(node.value) < 60:
+            elif isinstance(node, m.Const) and isinstance(node.value, str) and _is_word(node.value):
                 pretrained = pretrained or tf1.PRETRAINED_WORDS.search(node.value) is not None
         pretrained = pretrained or any(tf1.PRETRAINED_WORDS.search(word) for word in used | set(scope.names))
         units.append(Unit(scope, frozenset(used)))
@@ -76,3 +76,8 @@ def scan(names: Names, path: str) -> Scan:
 def _tail(call: m.Call) -> str:
     func = call.func
     return func.name if isinstance(func, m.Attr) else func.id if isinstance(func, m.Name) else ""
+
+
+def _is_word(text: str) -> bool:
+    """Whether a string is a key or an option rather than prose or a path."""
+    return len(text) < 40 and " " not in text
