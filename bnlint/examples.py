@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bnlint.config import Config
+from bnlint.facts.collect import read_all
+from bnlint.repair import repair
+from bnlint.report.model import Report
 from bnlint.rules._base import Example, Rule
-from bnlint.run import Report, lint_sources
+from bnlint.run import analyse, lint_sources
 from bnlint.source import Source
 
 MARK = "# <-"
@@ -76,7 +80,41 @@ def check_example(rule: Rule, example: Example, rules: Sequence[Rule]) -> list[s
     left = list(found_in(good_files(example), rules))
     if left:
         wrong.append(f"{label}: good example: reported {left}, expected nothing")
+    return [*wrong, *_check_fix(rule, example, rules, label)]
+
+
+def _check_fix(rule: Rule, example: Example, rules: Sequence[Rule], label: str) -> list[str]:
+    """Where the example says so, all fixes together turn the mistake into the correction; repairing again changes nothing."""
+    if not example.fixable:
+        return []
+    once, notes = repaired(bad_files(example), rules, rule.meta.code)
+    twice, _ = repaired(once, rules, rule.meta.code)
+    expected = good_files(example)
+    wrong = [f"{label}: {note}" for note in notes]
+    wrong += [
+        f"{label}: the fix gives\n{text}\nexpected\n{expected[p]}"
+        for p, text in once.items()
+        if _bare(text) != expected[p]
+    ]
+    if once != twice:
+        wrong.append(f"{label}: fixing twice is not the same as fixing once")
     return wrong
+
+
+def _bare(text: str) -> str:
+    """The text without marks."""
+    return re.sub(rf"[ \t]*{re.escape(MARK)}[ \t]*$", "", text, flags=re.MULTILINE)
+
+
+def repaired(
+    files: Mapping[str, str], rules: Sequence[Rule], code: str = "BN"
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Texts after all fixes, unsafe ones too, of the rules whose code begins with `code`; and the notes of the repair."""
+    config = replace(EVERYTHING, select=(code,))
+    sources = [Source(path, data=text.encode()) for path, text in files.items()]
+    analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules)
+    done = repair(analysis, config, rules, "unsafe")
+    return {text.source.path: text.data.decode() for text in done.analysis.texts}, done.notes
 
 
 # --- Markdown cases --------------------------------------------------------------------------------------------------

@@ -16,12 +16,25 @@ Safety = Literal["safe", "unsafe", "advice"]
 
 
 class Place(NamedTuple):
-    """A record in a file, with what is to be said of it; `span` is None until it is located."""
+    """A record in a file, with what is to be said of it; `span` is None until it is located.
+
+    In a notebook `cell` is the number of the cell, from 1, and `span` counts within it.
+    """
 
     path: str
     at: int
     says: str = ""
     span: Span | None = None
+    cell: int = 0
+
+    @property
+    def text(self) -> str:
+        """Name of the text that `span` counts in: the file, or a cell of a notebook."""
+        return f"{self.path}:cell {self.cell}" if self.cell else self.path
+
+    def where(self) -> str:
+        """``path:line:column``, as far as it is known."""
+        return f"{self.text}:{self.span.line}:{self.span.column}" if self.span is not None else self.text
 
 
 class Edit(NamedTuple):

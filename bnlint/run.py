@@ -1,7 +1,6 @@
-"""A whole run: sources → facts → project → findings → what is shown."""
+"""A whole run: sources → facts → project → findings → what is shown, or repaired."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,8 @@ from bnlint.facts import pool
 from bnlint.facts.collect import Text, collect, read_all
 from bnlint.facts.model import FileFacts
 from bnlint.finding import Finding, Place
-from bnlint.project.link import Project, link
+from bnlint.project.link import link
+from bnlint.report.model import Report
 from bnlint.rules._base import Rule
 from bnlint.source import Source, Span, discover
 from bnlint.triage import choose, order
@@ -18,17 +18,20 @@ from bnlint.triage import choose, order
 _AROUND = 2  # lines shown before and after the line of a finding
 
 
-class Report(NamedTuple):
-    """What a run has to say.
+class Analysis(NamedTuple):
+    """Texts and facts of all files, and what the rules found in the reported ones (not located yet)."""
 
-    `excerpts` holds, for each path, the lines around the places of the findings, by number.
-    """
+    texts: tuple[Text, ...]
+    facts: tuple[FileFacts, ...]
+    found: tuple[Finding, ...]
 
-    findings: tuple[Finding, ...]
-    hidden: Counter[str]
-    excerpts: dict[str, dict[int, str]]
-    files: int
-    rules: tuple[Rule, ...]
+    def text_of(self, path: str) -> Text:
+        """The text of the file reported as `path`."""
+        return next(text for text in self.texts if text.source.path == path)
+
+    def facts_of(self, path: str) -> FileFacts:
+        """The facts of the file reported as `path`."""
+        return next(facts for facts in self.facts if facts.path == path)
 
 
 def lint(paths: Sequence[Path], config: Config, rules: Sequence[Rule]) -> Report:
@@ -39,26 +42,30 @@ def lint(paths: Sequence[Path], config: Config, rules: Sequence[Rule]) -> Report
 def lint_sources(sources: Sequence[Source], config: Config, rules: Sequence[Rule]) -> Report:
     """Lint sources that are at hand."""
     texts = read_all(sources, size_limit=config.size_limit)
-    facts = collect(texts, jobs=config.jobs, time_limit=config.time_limit)
+    return report(analyse(texts, config, rules), config, rules)
+
+
+def analyse(
+    texts: Sequence[Text], config: Config, rules: Sequence[Rule], known: Mapping[str, FileFacts] | None = None
+) -> Analysis:
+    """Take facts of `texts`, link them, and ask the rules. `known` facts (by path) of unchanged files are not taken again."""
+    facts = collect(texts, jobs=config.jobs, time_limit=config.time_limit, known=known or {})
     project = link(facts)
-    reported = [file for file, text in zip(facts, texts, strict=True) if text.source.reported]
-    triage = choose(check(reported, project, rules), config)
-    by_path = {text.source.path: text for text in texts}
-    findings = _located(triage.shown, by_path)
-    return Report(
-        tuple(sorted(findings, key=order)), triage.hidden, _excerpts(findings, by_path), len(reported), tuple(rules)
-    )
+    found: dict[Finding, None] = {}
+    for file, text in zip(facts, texts, strict=True):
+        if text.source.reported:
+            for rule in rules:
+                found.update(dict.fromkeys(rule.check(file, project)))
+    return Analysis(tuple(texts), tuple(facts), tuple(found))
 
 
-def check(files: Iterable[FileFacts], project: Project, rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Everything the rules have to say of `files`, each thing once."""
-    seen: set[Finding] = set()
-    for file in files:
-        for rule in rules:
-            for finding in rule.check(file, project):
-                if finding not in seen:
-                    seen.add(finding)
-                    yield finding
+def report(analysis: Analysis, config: Config, rules: Sequence[Rule], notes: Sequence[str] = ()) -> Report:
+    """What is shown of an analysis."""
+    triage = choose(analysis.found, config)
+    by_path = {text.source.path: text for text in analysis.texts}
+    findings = sorted(located(triage.shown, by_path), key=order)
+    files = sum(text.source.reported for text in analysis.texts)
+    return Report(tuple(findings), triage.hidden, _excerpts(findings, by_path), files, tuple(rules), tuple(notes))
 
 
 def _places(finding: Finding) -> Iterator[Place]:
@@ -66,7 +73,8 @@ def _places(finding: Finding) -> Iterator[Place]:
     yield from finding.related
 
 
-def _located(findings: Sequence[Finding], texts: dict[str, Text]) -> list[Finding]:
+def located(findings: Sequence[Finding], texts: Mapping[str, Text]) -> list[Finding]:
+    """The same findings with lines and columns."""
     wanted: dict[str, set[int]] = {}
     for finding in findings:
         for place in _places(finding):
@@ -86,7 +94,7 @@ def _locate(data: bytes, numbers: Sequence[int]) -> dict[int, Span]:
     return locate(data, numbers)
 
 
-def _excerpts(findings: Iterable[Finding], texts: dict[str, Text]) -> dict[str, dict[int, str]]:
+def _excerpts(findings: Iterable[Finding], texts: Mapping[str, Text]) -> dict[str, dict[int, str]]:
     wanted: dict[str, set[int]] = {}
     for finding in findings:
         for place in _places(finding):

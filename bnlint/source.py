@@ -69,8 +69,12 @@ def shown(file: Path, cwd: Path | None = None) -> str:
     return absolute.replace(os.sep, "/")
 
 
-def discover(paths: Sequence[Path], selection: Selection, *, around: bool = True) -> list[Source]:
+def discover(
+    paths: Sequence[Path], selection: Selection, *, around: bool = True, around_of: Sequence[Path] = ()
+) -> list[Source]:
     """Sources of a run, sorted by path: what `paths` name, and (`around`) the rest of their projects to understand them.
+
+    The projects of the files `around_of` are read as well, without reporting on these files; they need not exist.
 
     Raises
     ------
@@ -84,7 +88,7 @@ def discover(paths: Sequence[Path], selection: Selection, *, around: bool = True
         for file in _named(path, selection):
             found.setdefault(_key(file), Source(shown(file), file))
     if around:
-        for root in dict.fromkeys(root for path in paths if (root := project_root(path)) is not None):
+        for root in dict.fromkeys(root for path in (*paths, *around_of) if (root := project_root(path)) is not None):
             for count, file in enumerate(_walk(root, selection)):
                 if count >= _MAX_AROUND:
                     break

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from bnlint.config import CONFIDENCES, PERSONAS, SEVERITIES, Config
+from bnlint.config import Config
 from bnlint.finding import Finding
+from bnlint.options import CONFIDENCES, PERSONAS, SEVERITIES
 
 Reason = Literal["not selected", "below the thresholds", "suppressed", "in the baseline"]
 

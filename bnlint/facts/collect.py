@@ -6,7 +6,7 @@ import os
 import pickle
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnlint.facts import pool
@@ -55,7 +55,7 @@ def _read(source: Source, size_limit: int) -> Text:
         return Text(source, b"", "", Problem(f"cannot be read: {error.strerror or error}"))
     except ValueError as error:
         return Text(source, b"", "", Problem(f"cannot be read: {error}"))
-    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    digest = digest_of(data)
     if len(data) > size_limit:
         return Text(source, b"", digest, Problem(f"larger than {size_limit:,} bytes (size-limit)"))
     if b"\0" in data:
@@ -63,7 +63,19 @@ def _read(source: Source, size_limit: int) -> Text:
     return Text(source, data, digest)
 
 
-def collect(texts: Sequence[Text], *, jobs: int = 0, time_limit: float = 30.0) -> list[FileFacts]:
+def with_data(text: Text, data: bytes) -> Text:
+    """The same source with other bytes."""
+    return Text(text.source, data, digest_of(data))
+
+
+def digest_of(data: bytes) -> str:
+    """The hash by which facts are kept."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def collect(
+    texts: Sequence[Text], *, jobs: int = 0, time_limit: float = 30.0, known: Mapping[str, FileFacts] | None = None
+) -> list[FileFacts]:
     """Facts of all `texts`, in their order.
 
     Parameters
@@ -74,9 +86,14 @@ def collect(texts: Sequence[Text], *, jobs: int = 0, time_limit: float = 30.0) -
         Number of processes; 0 chooses by the size of the work, -1 works in this process.
     time_limit
         Seconds one file may take.
+    known
+        Facts by path that are taken as they are, if the file has not changed.
     """
-    wanted = wanted_numbers(texts)
-    blobs: dict[int, FileFacts] = {}
+    known = known or {}
+    same = {n: known[t.source.path] for n, t in enumerate(texts) if t.source.path in known}
+    same = {n: facts for n, facts in same.items() if facts.parsed and facts.digest == texts[n].digest}
+    wanted = [number for number in wanted_numbers(texts) if number not in same]
+    blobs: dict[int, FileFacts] = dict(same)
     for number, blob, problem in _parse([(number, texts[number]) for number in wanted], jobs, time_limit):
         text = texts[number]
         blobs[number] = (

@@ -1,51 +1,71 @@
 """Findings for people: message, code frame, the places that led there, why it matters, how to repair it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bnlint.finding import Finding, Place
+from bnlint.report import concise
+from bnlint.report.model import Report
+from bnlint.report.paint import Paint, paint
+from bnlint.report.table import Style
 from bnlint.rules._base import Meta
-from bnlint.run import Report
 
 _MARGIN = "    "
+_APPLY = {"safe": "--fix", "unsafe": "--fix --unsafe-fixes", "advice": "by hand"}
 
 
-def render(report: Report) -> str:
+def render(report: Report, style: Style) -> str:
     """The whole report as text."""
-    metas = {rule.meta.code: rule.meta for rule in report.rules}
-    parts = ["\n".join(_finding(finding, report.excerpts, metas.get(finding.code))) for finding in report.findings]
+    ink = paint(colour=style.colour)
+    if style.quiet:
+        return concise.render(report, style)
+    metas = report.metas()
+    said: set[str] = set()
+    parts = ["\n".join(_finding(one, report.excerpts, metas.get(one.code), ink, said)) for one in report.findings]
+    parts.extend(report.notes)
+    if style.statistics and report.findings:
+        parts.append("\n".join(statistics(report)))
     return "\n\n".join([*parts, _summary(report)]) + "\n"
 
 
-def _finding(finding: Finding, excerpts: Mapping[str, Mapping[int, str]], meta: Meta | None) -> Iterator[str]:
-    yield f"{_where(finding.place)}: {finding.severity}[{finding.code}] {finding.says}"
-    yield from _frame(finding.place, excerpts)
+def _finding(
+    finding: Finding, excerpts: Mapping[str, Mapping[int, str]], meta: Meta | None, ink: Paint, said: set[str]
+) -> Iterator[str]:
+    label = ink.severity(finding.severity, f"{finding.severity}[{finding.code}]")
+    yield f"{ink.bold(finding.place.where())}: {label} {finding.says}{_doubt(finding)}"
+    yield from _frame(finding.place, excerpts, ink)
     for place in finding.related:
-        yield f"{_MARGIN}{_where(place)}: {place.says}"
-        yield from _frame(place, excerpts, around=0)
-    if meta is not None:
-        yield f"{_MARGIN}why: {meta.why}"
+        yield f"{_MARGIN}{place.where()}: {place.says}"
+        yield from _frame(place, excerpts, ink, around=0)
+    if meta is not None and finding.code not in said:
+        said.add(finding.code)
+        yield f"{_MARGIN}{ink.dim('why:')} {meta.why}"
     if finding.fix is not None:
-        yield f"{_MARGIN}fix ({finding.fix.safety}): {finding.fix.title}"
+        yield f"{_MARGIN}{ink.dim('fix')} ({_APPLY[finding.fix.safety]}): {finding.fix.title}"
         for line in finding.fix.lines.splitlines():
-            yield f"{_MARGIN}  {line}"
+            yield f"{_MARGIN}  {ink.good(line)}".rstrip()
 
 
-def _where(place: Place) -> str:
-    return f"{place.path}:{place.span.line}:{place.span.column}" if place.span else place.path
+def _doubt(finding: Finding) -> str:
+    return "" if finding.confidence == "high" else f" ({finding.confidence} confidence)"
 
 
-def _frame(place: Place, excerpts: Mapping[str, Mapping[int, str]], *, around: int = 1) -> Iterator[str]:
-    lines = excerpts.get(place.path, {})
+def _frame(place: Place, excerpts: Mapping[str, Mapping[int, str]], ink: Paint, *, around: int = 1) -> Iterator[str]:
+    lines = excerpts.get(place.text, {})
     span = place.span
     if span is None or span.line not in lines:
         return
     numbers = [number for number in range(span.line - around, span.line + around + 1) if number in lines]
+    while numbers and numbers[-1] > span.line and not lines[numbers[-1]].strip():
+        numbers.pop()
+    while numbers and numbers[0] < span.line and not lines[numbers[0]].strip():
+        numbers.pop(0)
     width = len(str(numbers[-1]))
     for number in numbers:
         text = lines[number].expandtabs(4)
-        yield f"{_MARGIN}{number:>{width}} | {text}".rstrip()
+        yield f"{_MARGIN}{ink.dim(f'{number:>{width}} |')} {text}".rstrip()
         if number == span.line:
-            yield f"{_MARGIN}{'':>{width}} | {_underline(lines[number], place)}"
+            yield f"{_MARGIN}{ink.dim(' ' * width + ' |')} {ink.mark(_underline(lines[number], place))}"
 
 
 def _underline(line: str, place: Place) -> str:
@@ -56,10 +76,22 @@ def _underline(line: str, place: Place) -> str:
     return " " * before + "^" * max(1, marked)
 
 
+def statistics(report: Report) -> Iterator[str]:
+    """One line a rule: how often, code, name."""
+    counts = Counter((finding.code, finding.name) for finding in report.findings)
+    width = len(str(max(counts.values())))
+    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:>{width}}  {code} {name}"
+
+
 def _summary(report: Report) -> str:
     count = len(report.findings)
-    files = f"{report.files} file{'s' if report.files != 1 else ''}"
+    files = f"{report.files:,} file{'s' if report.files != 1 else ''}"
+    hidden = ", ".join(f"{number} {reason}" for reason, number in sorted(report.hidden.items()))
+    tail = f" ({hidden})" if hidden else ""
     if not count:
-        return f"Nothing to report in {files}."
-    where = len({finding.place.path for finding in report.findings})
-    return f"{count} finding{'s' if count != 1 else ''} in {where} of {files}."
+        return f"Nothing to report in {files}{tail}."
+    fixable = sum(f.fix is not None and f.fix.safety == "safe" for f in report.findings)
+    repair = f"; --fix repairs {fixable}" if fixable else ""
+    places = len({finding.place.path for finding in report.findings})
+    return f"{count} finding{'s' if count != 1 else ''} in {places} of {files}{tail}{repair}."
