@@ -1,13 +1,18 @@
-"""The `lib` fixture: every array library of the enum `Backend` that is installed here, one after the other."""
+"""The `lib` fixture: every array library of the enum `Backend` that is installed here, one after the other.
+
+Nothing is imported here but when it is used, so that the tests that need no arrays run where there is no NumPy.
+"""
 
 import importlib
 import importlib.util
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Backend(Enum):
@@ -40,6 +45,8 @@ class Lib:
 
     def array(self, values: Any, dtype: str = "float32") -> Any:
         """NumPy values as an array of this library."""
+        import numpy as np
+
         host = np.array(values, dtype=dtype)
         if self.backend is Backend.NUMPY_READONLY:
             host.flags.writeable = False
@@ -49,8 +56,10 @@ class Lib:
             return self.xp.asarray(host, chunks=max(1, host.shape[0] // 2) if host.ndim else -1)
         return self.xp.asarray(host)
 
-    def numpy(self, array: Any) -> np.ndarray:
+    def numpy(self, array: Any) -> "np.ndarray":
         """Back to NumPy, computing what is lazy."""
+        import numpy as np
+
         if self.backend is Backend.STRICT:
             return np.asarray(array._array)
         if self.backend is Backend.CUPY:
