@@ -7,7 +7,19 @@
 
 from anybn import kernels
 from anybn.errors import AnybnError, BadType, BadValue, MissingDependency, Unsupported
-from anybn.functional import batch_norm, batch_norm_backward, fold_conv, fold_linear, init, why
+from anybn.functional import (
+    batch_norm,
+    batch_norm_backward,
+    empty_moments,
+    fold_conv,
+    fold_linear,
+    init,
+    merge,
+    moments,
+    recalibrate,
+    variance,
+    why,
+)
 from anybn.layer import BatchNorm
 from anybn.plan import Plan, plan
 from anybn.semantics import PRESETS, Renorm, Semantics, preset
@@ -32,10 +44,15 @@ __all__ = [
     "Unsupported",
     "batch_norm",
     "batch_norm_backward",
+    "empty_moments",
     "fold_conv",
     "fold_linear",
     "init",
+    "merge",
+    "moments",
     "plan",
     "preset",
+    "recalibrate",
+    "variance",
     "why",
 ]

@@ -1,4 +1,4 @@
-"""Names for types that Python cannot express: an array of any library and its namespace."""
+"""Names for types that Python cannot express: an array of any library, its namespace, a count that may be either."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -15,3 +15,8 @@ Shape: TypeAlias = tuple[int | None, ...]
 """Sizes of the axes; ``None`` where a lazy library does not know the size yet."""
 
 Hook: TypeAlias = Callable[[Array], Array]
+
+
+def is_number(value: Array) -> bool:
+    """Whether a count is a plain number (a symbol of a compiler, too) and not an array."""
+    return isinstance(value, int | float) or not hasattr(value, "ndim")

@@ -123,6 +123,10 @@ def of(x: Array, *others: Array | None) -> Space:
 
 def _find(x: Array) -> Space:
     kind = type(x)
+    for base in kind.__mro__[1:]:
+        if base in _SPACES:
+            _SPACES[kind] = _SPACES[base]
+            return _SPACES[base]
     try:
         xp = array_namespace(x)
     except TypeError:

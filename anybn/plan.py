@@ -103,8 +103,9 @@ def plan(shape: Sequence[int | None], axis: int | Sequence[int] = 1) -> Plan:
     return found
 
 
-def make_plan(shape: Shape, axis: int | tuple[int, ...]) -> Plan:
+def make_plan(shape: Shape, axis: int | Sequence[int]) -> Plan:
     """Return the plan without looking in the cache (symbolic sizes under a tracer are no keys)."""
+    shape = tuple(None if size != size else size for size in shape)  # Dask calls an unknown size nan
     if len(shape) < 2:
         raise bad_value(
             "x has too few axes",
@@ -131,8 +132,8 @@ def make_plan(shape: Shape, axis: int | tuple[int, ...]) -> Plan:
     )
 
 
-def _channel_axes(ndim: int, axis: int | tuple[int, ...]) -> tuple[int, ...]:
-    named = axis if isinstance(axis, tuple) else (axis,)
+def _channel_axes(ndim: int, axis: int | Sequence[int]) -> tuple[int, ...]:
+    named = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     kept = set()
     for one in named:
         try:

@@ -33,7 +33,7 @@ class Moments(NamedTuple):
         Sum of ``weight * (x - mean)**2``; the biased variance is ``m2 / count``.
     """
 
-    count: Array | float  # type: ignore[assignment]  # hides tuple.count, which nobody needs of moments
+    count: Array  # type: ignore[assignment]  # hides tuple.count, which nobody needs of moments
     mean: Array
     m2: Array
 

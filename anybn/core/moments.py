@@ -8,7 +8,7 @@ second centring removes that. Never ``E[x²] - E[x]²``, never a clip: both hide
 
 from typing import NamedTuple
 
-from anybn._typing import Array, Namespace
+from anybn._typing import Array, Namespace, is_number
 from anybn.plan import Plan
 from anybn.state import Moments
 
@@ -30,7 +30,7 @@ class Centred(NamedTuple):
     mean: Array
     var: Array
     m2: Array
-    count: Array | int  # type: ignore[assignment]  # hides tuple.count
+    count: Array  # type: ignore[assignment]  # hides tuple.count
 
 
 def centre(xp: Namespace, x: Array, plan: Plan, *, wide: bool = False, inplace: bool = False) -> Centred:
@@ -65,7 +65,7 @@ def centre_weighted(xp: Namespace, x: Array, weights: Array, plan: Plan, *, wide
     mean 0 and variance 0 (and count 0, by which everybody later knows). In ``d``, entries of weight 0 that are not finite
     become 0, so that neither y nor any gradient is poisoned by padding.
     """
-    weights = xp.broadcast_to(weights, x.shape)
+    weights = weights * xp.ones_like(x)  # not broadcast_to: lazy libraries may not know the shape
     seen = weights > 0
     clean = xp.where(seen, x, xp.zeros_like(x))
     count = _sum(xp, weights, plan, wide)
@@ -83,7 +83,7 @@ def as_moments(xp: Namespace, centred: Centred, plan: Plan) -> Moments:
     """Return the statistics in ``param_shape``, for the outside."""
     shape = _natural(centred.mean, plan)
     count = centred.count
-    if not isinstance(count, int) and count.ndim:
+    if not is_number(count) and count.ndim:
         count = xp.reshape(count, shape)
     return Moments(count, xp.reshape(centred.mean, shape), xp.reshape(centred.m2, shape))
 

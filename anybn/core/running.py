@@ -3,7 +3,7 @@
 from math import expm1, inf, log
 from typing import NamedTuple
 
-from anybn._typing import Array, Device, Dtype, Namespace, Shape
+from anybn._typing import Array, Device, Dtype, Namespace, Shape, is_number
 from anybn.semantics.model import Renorm, Semantics
 from anybn.state import Moments, RunningStats
 
@@ -48,7 +48,7 @@ def update(
         Keep the old state, and count a skipped step, where any statistic of the batch is not finite.
     """
     steps = state.steps + 1
-    if isinstance(moments.count, int) and moments.count == 0 and semantics.empty == "skip":
+    if is_number(moments.count) and moments.count == 0 and semantics.empty == "skip":
         return state._replace(steps=steps)
     batch = _batch(xp, state.mean.dtype, moments, semantics)
     new = _moved(xp, state, batch, semantics, steps, eps)
@@ -65,18 +65,18 @@ def ghost(xp: Namespace, moments: Moments, axis: int) -> Moments:
     """
     mean, var = xp.mean(moments.mean, axis=axis), xp.mean(biased(xp, moments), axis=axis)
     count = moments.count
-    each = count if isinstance(count, int | float) else xp.mean(count, axis=axis)
+    each = count if is_number(count) else xp.mean(count, axis=axis)
     return Moments(each, mean, var * each)
 
 
-def weight_of_new(xp: Namespace, steps: Array | int, decay: float | None, debias: bool, like: Array) -> Array | float:
+def weight_of_new(xp: Namespace, steps: Array, decay: float | None, debias: bool, like: Array) -> Array:
     """Return the weight of the batch that makes step number ``steps``.
 
     Zero debias keeps ``hidden = decay * hidden + (1 - decay) * batch`` from 0 and shows ``hidden / (1 - decay**steps)``.
     The shown value obeys ``shown += w * (batch - shown)`` with ``w = (1 - decay) / (1 - decay**steps)``, so no hidden
     copy is needed; expm1 keeps all digits of ``1 - decay**1``.
     """
-    known = isinstance(steps, int)
+    known = is_number(steps)
     if decay is None:
         return 1 / steps if known else 1 / xp.astype(steps, like.dtype)
     if not debias or decay in (0.0, 1.0):
@@ -91,8 +91,8 @@ def divided(xp: Namespace, state: RunningStats, decay: float | None) -> tuple[Ar
     """Return mean and var divided by ``1 - decay**steps`` (at step 0: as they are), the debias of evaluation only."""
     if decay is None or decay in (0.0, 1.0):
         return state.mean, state.var
-    if isinstance(state.steps, int):
-        total: Array | float = -expm1(state.steps * log(decay)) if state.steps else 1.0
+    if is_number(state.steps):
+        total: Array = -expm1(state.steps * log(decay)) if state.steps else 1.0
     else:
         steps = xp.astype(state.steps, state.mean.dtype)
         total = xp.where(steps > 0, -xp.expm1(steps * log(decay)), xp.ones_like(steps))
@@ -102,7 +102,7 @@ def divided(xp: Namespace, state: RunningStats, decay: float | None) -> tuple[Ar
 def _batch(xp: Namespace, dtype: Dtype, moments: Moments, semantics: Semantics) -> Batch:
     count = moments.count
     mean, m2 = _cast(xp, moments.mean, dtype), _cast(xp, moments.m2, dtype)
-    if isinstance(count, int | float):
+    if is_number(count):
         var = population = m2 / max(count, 1)
         for correction in semantics.corrections:
             # One value says nothing about the spread: TensorFlow's fused op divides by max(n - 1, 1), so do we.
@@ -123,9 +123,9 @@ def _cast(xp: Namespace, x: Array, dtype: Dtype) -> Array:
 
 
 def _moved(
-    xp: Namespace, state: RunningStats, batch: Batch, semantics: Semantics, steps: Array | int, eps: float
+    xp: Namespace, state: RunningStats, batch: Batch, semantics: Semantics, steps: Array, eps: float
 ) -> RunningStats:
-    def weight(debias: bool) -> Array | float:
+    def weight(debias: bool) -> Array:
         return _first(xp, weight_of_new(xp, steps, semantics.decay, debias, state.mean), steps, semantics)
 
     mean_weight = weight(semantics.debias != "none")
@@ -137,18 +137,18 @@ def _moved(
     return state._replace(mean=mean, var=var, steps=steps)
 
 
-def _first(xp: Namespace, weight: Array | float, steps: Array | int, semantics: Semantics) -> Array | float:
+def _first(xp: Namespace, weight: Array, steps: Array, semantics: Semantics) -> Array:
     if semantics.first == "blend":
         return weight
     first = 1.0 if semantics.first == "replace" else 0.0
-    if isinstance(steps, int):
+    if is_number(steps):
         return first if steps == 1 else weight
     one = xp.ones_like(xp.astype(steps, xp.float32))
     return xp.where(steps == 1, one * first, one * weight)
 
 
 def _renormed(
-    xp: Namespace, state: RunningStats, batch: Batch, renorm: Renorm, weight: Array | float, eps: float
+    xp: Namespace, state: RunningStats, batch: Batch, renorm: Renorm, weight: Array, eps: float
 ) -> RunningStats:
     std = xp.sqrt(batch.biased + eps)
     slow = 1.0 - renorm.decay
@@ -162,8 +162,8 @@ def _renormed(
     )
 
 
-def _blend(xp: Namespace, old: Array, new: Array, weight: Array | float, usable: Array | None) -> Array:
-    if isinstance(weight, int | float):
+def _blend(xp: Namespace, old: Array, new: Array, weight: Array, usable: Array | None) -> Array:
+    if is_number(weight):
         # Not 0 * new or 0 * old: what has no weight may be NaN.
         moved = old if weight == 0 else new if weight == 1 else old * (1.0 - weight) + new * weight
     else:
@@ -197,7 +197,7 @@ def choose(xp: Namespace, first: Array, one: RunningStats, other: RunningStats) 
 def biased(xp: Namespace, moments: Moments) -> Array:
     """Return the biased variance, 0 for a channel without values."""
     count = moments.count
-    if isinstance(count, int | float):
+    if is_number(count):
         return moments.m2 / max(count, 1)
     return moments.m2 / xp.where(count > 0, count, xp.ones_like(count))
 

@@ -1,12 +1,13 @@
 """`batch_norm`: check, plan, choose a kernel, run it, move the running statistics."""
 
-from anybn._typing import Array, Device, Dtype, Namespace
+from anybn._typing import Array, Device, Dtype, Namespace, is_number
 from anybn.core import running
 from anybn.functional import run
 from anybn.functional.train import Reducer, train, train_ghost
 from anybn.functional.validate import Call, check
 from anybn.kernels.base import Op
 from anybn.kernels.table import Verdicts, ask
+from anybn.namespace import of
 from anybn.semantics import Semantics, preset
 from anybn.state import Moments, Params, RunningStats
 
@@ -131,7 +132,9 @@ def init(
     kind = {"dtype": xp.float32 if dtype is None else dtype, "device": device}
     scale = xp.ones(shape, **kind) if settings.scale else None
     offset = xp.zeros(shape, **kind) if settings.offset else None
-    return Params(scale, offset), running.initial(xp, shape, kind["dtype"], device, settings)
+    state = running.initial(xp, shape, kind["dtype"], device, settings)
+    of(state.mean)  # The library is known from here on, so that no compiler has to trace how it is found.
+    return Params(scale, offset), state
 
 
 def _evaluate(call: Call, x: Array, state: RunningStats) -> Array:
@@ -146,5 +149,5 @@ def _evaluate(call: Call, x: Array, state: RunningStats) -> Array:
 def _learn(call: Call, state: RunningStats, moments: Moments, guard: bool) -> RunningStats:
     detach = call.space.library.detach
     count, mean, m2 = moments
-    constant = Moments(count if isinstance(count, int | float) else detach(count), detach(mean), detach(m2))
+    constant = Moments(count if is_number(count) else detach(count), detach(mean), detach(m2))
     return running.update(call.xp, state, constant, call.semantics, eps=call.eps, guard=guard)

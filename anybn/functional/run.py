@@ -23,7 +23,7 @@ def request(call: Call, x: Array, op: Op, params: Params) -> Request:
         scale is not None,
         offset is not None,
         call.weights is not None,
-        library.traced(x),
+        call.traced,
         differentiates(x)
         or (scale is not None and differentiates(scale))
         or (offset is not None and differentiates(offset)),

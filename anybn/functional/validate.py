@@ -5,8 +5,8 @@ from typing import NamedTuple
 from anybn._typing import Array, Dtype, Namespace
 from anybn.errors import bad_type, bad_value
 from anybn.namespace import Space, dtype_name, of
-from anybn.plan import Plan
-from anybn.plan import plan as make_plan
+from anybn.plan import Plan, make_plan
+from anybn.plan import plan as cached_plan
 from anybn.semantics import Semantics, preset
 from anybn.state import Params, RunningStats
 
@@ -28,6 +28,7 @@ class Call(NamedTuple):
     compute: Dtype
     params: Params
     weights: Array | None
+    traced: bool
 
     @property
     def xp(self) -> Namespace:
@@ -62,7 +63,9 @@ def check(
     dtype = dtype_name(x.dtype)
     if dtype not in FLOATS:
         raise _bad_input_dtype(dtype)
-    plan = make_plan(x.shape, axis)
+    traced = space.library.traced(x)
+    # Under a tracer sizes may be symbols; as keys of the cache they would become constants of the compiled program.
+    plan = make_plan(tuple(x.shape), axis) if traced else cached_plan(x.shape, axis)
     settings = _settings(semantics, eps, decay)
     epsilon = max(settings.eps, settings.eps_floor)
     compute = space.xp.float64 if dtype == "float64" else space.xp.float32
@@ -83,7 +86,8 @@ def check(
         dtype,
         compute,
         _params(space.xp, params, plan, compute, settings),
-        _weights(space.xp, x, mask, weights, plan, compute) if mask is not None or weights is not None else None,
+        _weights(space.xp, mask, weights, plan, compute) if mask is not None or weights is not None else None,
+        traced,
     )
 
 
@@ -204,10 +208,8 @@ def _check_state(state: RunningStats, plan: Plan, settings: Semantics) -> None:
         )
 
 
-def _weights(
-    xp: Namespace, x: Array, mask: Array | None, weights: Array | None, plan: Plan, compute: Dtype
-) -> Array | None:
-    given = None if weights is None else xp.astype(_expand(xp, "weights", weights, x, plan), compute)
+def _weights(xp: Namespace, mask: Array | None, weights: Array | None, plan: Plan, compute: Dtype) -> Array | None:
+    given = None if weights is None else xp.astype(_expand("weights", weights, plan), compute)
     if mask is None:
         return given
     if dtype_name(mask.dtype) != "bool":
@@ -217,15 +219,15 @@ def _weights(
             expected="bool, True where a value counts",
             hint="mask != 0, or weights= for real weights",
         )
-    seen = _expand(xp, "mask", mask, x, plan)
+    seen = _expand("mask", mask, plan)
     if given is None:
         return xp.astype(seen, compute)
     return xp.where(seen, given, xp.zeros_like(given))
 
 
-def _expand(xp: Namespace, name: str, value: Array, x: Array, plan: Plan) -> Array:
+def _expand(name: str, value: Array, plan: Plan) -> Array:
     """Return mask or weights with x's rank: (N,), x's shape without channel axes, or x's own rank with ones."""
-    shape = tuple(value.shape)
+    shape = tuple(None if size != size else size for size in value.shape)
     without = tuple(plan.shape[i] for i in plan.reduce)
     if len(shape) == plan.ndim and all(_one_or(a, b) for a, b in zip(shape, plan.shape, strict=True)):
         return value
@@ -240,7 +242,8 @@ def _expand(xp: Namespace, name: str, value: Array, x: Array, plan: Plan) -> Arr
             expected=f"{without[:1]} (samples), {without} (all but the channels), or x's rank with ones",
             hint=f"{name}[..., None] to add the missing axes",
         )
-    return xp.reshape(value, tuple(x.shape[i] if i in axes else 1 for i in range(plan.ndim)))
+    # Not reshape or expand_dims: Dask refuses both for a size that it does not know.
+    return value[tuple(slice(None) if i in axes else None for i in range(plan.ndim))]
 
 
 def _one_or(size: int | None, wanted: int | None) -> bool:

@@ -17,6 +17,7 @@ GROUP = "anybn.kernels"
 """Entry-point group by which other packages add rows; theirs are asked before ours."""
 
 _ONLY: ContextVar[str | None] = ContextVar("anybn_only_kernel", default=None)
+_uses = 0  # contexts of `use` that are open; as long as there are none, compilers need not trace a ContextVar
 _found: tuple[Kernel, ...] | None = None
 
 
@@ -31,9 +32,11 @@ def rows() -> tuple[Kernel, ...]:
 
 def choose(request: Request) -> Kernel:
     """Return the first row that does not refuse."""
-    only = _ONLY.get()
-    for kernel in rows():
-        if (only is None or kernel.name in (only, PORTABLE.name)) and kernel.reason(request) is None:
+    # A compiler must not trace the search for entry points; they are read by the first call outside of one.
+    known = OWN if _found is None and request.traced else rows()
+    only = _only()
+    for kernel in known:
+        if not _shut(kernel, only) and kernel.reason(request) is None:
             return kernel
     raise AssertionError("the portable kernel refused")
 
@@ -67,11 +70,15 @@ class Verdicts(tuple[Verdict, ...]):
 
 def ask(request: Request) -> Verdicts:
     """Return every row's verdict on the request, in the order of the table."""
-    only = _ONLY.get()
+    only = _only()
     return Verdicts(
         Verdict(kernel.name, f"only {only!r} is in use" if _shut(kernel, only) else kernel.reason(request))
         for kernel in rows()
     )
+
+
+def _only() -> str | None:
+    return _ONLY.get() if _uses else None
 
 
 def _shut(kernel: Kernel, only: str | None) -> bool:
@@ -90,8 +97,11 @@ def use(name: str) -> Iterator[None]:
     names = [kernel.name for kernel in rows()]
     if name not in names:
         raise bad_value("no such kernel", got=repr(name), expected=f"one of {names}", hint="'portable'")
+    global _uses
     token = _ONLY.set(name)
+    _uses += 1
     try:
         yield
     finally:
+        _uses -= 1
         _ONLY.reset(token)
