@@ -1,6 +1,6 @@
 """A Flax classifier that throws its running statistics away after every step.
 
-    pip install flax optax jax && python flax_updates.py
+pip install flax optax jax && python flax_updates.py
 """
 
 import jax

@@ -1,6 +1,6 @@
 """A Keras model in a training loop of its own: the layers are never told that they are being trained.
 
-    pip install tensorflow-cpu keras && python keras_custom_loop.py
+pip install tensorflow-cpu keras && python keras_custom_loop.py
 """
 
 import keras
@@ -17,13 +17,15 @@ def make_data(seed, count=512):
 
 
 def build():
-    return keras.Sequential([
-        keras.layers.Input((8,)),
-        keras.layers.BatchNormalization(momentum=0.9),
-        keras.layers.Dense(16, activation="relu"),
-        keras.layers.Dropout(0.1),
-        keras.layers.Dense(2),
-    ])
+    return keras.Sequential(
+        [
+            keras.layers.Input((8,)),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Dropout(0.1),
+            keras.layers.Dense(2),
+        ]
+    )
 
 
 def main():

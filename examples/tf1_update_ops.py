@@ -1,6 +1,6 @@
 """A classifier in the style of TensorFlow 1: good while it trains, a coin toss afterwards.
 
-    pip install tensorflow-cpu tf_keras && python tf1_update_ops.py
+pip install tensorflow-cpu tf_keras && python tf1_update_ops.py
 """
 
 import os

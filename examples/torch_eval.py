@@ -1,6 +1,6 @@
 """A PyTorch classifier whose accuracy depends on who shares the batch.
 
-    pip install torch numpy && python torch_eval.py
+pip install torch numpy && python torch_eval.py
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The same Flax classifier; every step returns the running statistics that it updated.
 
-    pip install flax optax jax && python flax_updates.py
+pip install flax optax jax && python flax_updates.py
 """
 
 import jax

@@ -1,6 +1,6 @@
 """The same classifier; the update operations run with every training step.
 
-    pip install tensorflow-cpu tf_keras && python tf1_update_ops.py
+pip install tensorflow-cpu tf_keras && python tf1_update_ops.py
 """
 
 import os

@@ -1,6 +1,6 @@
 """The same PyTorch classifier; it is in evaluation mode when it is evaluated.
 
-    pip install torch numpy && python torch_eval.py
+pip install torch numpy && python torch_eval.py
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The same PyTorch classifier; the momentum is the weight of the new batch, as PyTorch means it.
 
-    pip install torch numpy && python torch_momentum.py
+pip install torch numpy && python torch_momentum.py
 """
 
 import numpy as np
@@ -47,7 +47,9 @@ def main():
         optimizer.step()
         if step >= 300:
             scores.append(accuracy(model))
-    print(f"accuracy in evaluation: {np.mean(scores):.2f}, over 100 checkpoints from {min(scores):.2f} to {max(scores):.2f}")
+    print(
+        f"accuracy in evaluation: {np.mean(scores):.2f}, over 100 checkpoints from {min(scores):.2f} to {max(scores):.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A deep regression in the style of TensorFlow 1, with its batch norm in another file (blocks.py).
 
-    pip install tensorflow-cpu tf_keras && python train.py
+pip install tensorflow-cpu tf_keras && python train.py
 """
 
 import numpy as np

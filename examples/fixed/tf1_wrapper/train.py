@@ -1,6 +1,6 @@
 """The same deep regression; the flag reaches the batch norm in the other file (blocks.py).
 
-    pip install tensorflow-cpu tf_keras && python train.py
+pip install tensorflow-cpu tf_keras && python train.py
 """
 
 import numpy as np
