@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anybn.kernels import numba_finish as nf
 from anybn.kernels import numba_gradient as ng
 from anybn.kernels.numba_drive import (
     Job,
@@ -14,10 +15,12 @@ from anybn.kernels.numba_drive import (
     apply,
     blank_line,
     by_channels,
+    compute,
     deal,
     every_strides,
     fold,
     inner_rows,
+    places,
     strides_of,
     unfold,
 )
@@ -26,15 +29,14 @@ from anybn.kernels.pool import run, split
 
 def backward(this: Job, eps: float, mean: Vector, m2: Vector, scale: Vector) -> tuple[Vector, Vector]:
     """Write dx (operand 2) from dy and x (operands 0 and 1); return the gradients of scale and offset."""
-    loops, channels = this.loops, this.loops.channels
-    d_scale, d_offset, line = np.empty(channels), np.empty(channels), blank_line(this, 4)
+    loops, channels, kind = this.loops, this.loops.channels, compute(this)
+    d_scale, d_offset, line = np.empty(channels, kind), np.empty(channels, kind), blank_line(this, 4)
     if not by_channels(this):
         sums = _gradient_sums(this, mean)
         ng.gradient_finish((0, channels), loops.values, eps, scale, mean, m2, sums, line, d_scale, d_offset)
         _gradient_apply(this, line)
         return d_scale, d_offset
-    places = ((start, *strides) for start, strides in zip(loops.starts[0], loops.strides, strict=True))
-    dy, x, dx = places
+    dy, x, dx = places(loops)
 
     def work(some: tuple[int, int]) -> None:
         ng.backward_planes(
@@ -50,20 +52,20 @@ def backward_evaluate(
     this: Job, eps: float, mean: Vector, var: Vector, scale: Vector, sums_too: bool
 ) -> tuple[Vector, Vector]:
     """Write dx where the statistics are constants; operands and return as `backward`."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        inverse = 1.0 / np.sqrt(var + eps)
-    line = np.zeros((3, mean.size), this.compute)
-    line[1] = inverse * scale if scale.size else inverse
+    line, none = blank_line(this, 3), np.empty(0, compute(this))
+    nf.line_of_statistics(eps, np.zeros_like(mean), var, scale, none, line)
+    inverse = 1.0 / np.sqrt(var.astype(np.float64) + eps)
     sums = _gradient_sums(this, mean) if sums_too else np.zeros((3, mean.size))
     picked = tuple((start[0], start[2]) for start in this.loops.starts)
     loops = this.loops._replace(strides=(this.loops.strides[0], this.loops.strides[2]), starts=picked)
-    apply(this._replace(loops=loops, addresses=(this.addresses[0], this.addresses[2])), line.reshape(-1))
-    return sums[1] * inverse, sums[0]
+    apply(this._replace(loops=loops, addresses=(this.addresses[0], this.addresses[2])), line)
+    kind = compute(this)
+    return (sums[1] * inverse).astype(kind), sums[0].astype(kind)
 
 
 def _gradient_sums(this: Job, center: Vector) -> NDArray[np.float64]:
     """Return the sums of dy, dy * d and d, per channel."""
-    centers = np.tile(center, this.copies) if this.copies > 1 else center
+    centers = np.tile(center.astype(np.float64), this.copies)
     total = np.zeros((this.threads, 3, this.width))
     dy, x = this.addresses[:2]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from anybn._typing import Array
 from anybn.kernels.base import Kernel, Request
-from anybn.kernels.strided import Loops, loops
 from anybn.state import Gradients, Moments, Params
 
 DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -67,24 +66,11 @@ def refuses(request: Request) -> str | None:
     return why_not(request)
 
 
-def _operand(x: Array) -> tuple[int, tuple[int, ...]]:
-    """Address and strides in elements."""
-    size = x.itemsize
-    return x.__array_interface__["data"][0], tuple([step // size for step in x.strides])
-
-
 def _walkable(x: Array) -> Array:
     """Return x, or a copy where its numbers are not where or how a processor wants them (records, foreign byte order)."""
     if x.flags.aligned and x.dtype.isnative and all(step % x.itemsize == 0 for step in x.strides):
         return x
     return _np().array(x, dtype=x.dtype.newbyteorder("="))
-
-
-def _walk(request: Request, *operands: Array) -> tuple[Loops, tuple[int, ...]]:
-    placed = [_operand(one) for one in operands]
-    found = loops(request.plan.shape, request.plan.axis, tuple([strides for _, strides in placed]))
-    assert found is not None
-    return found, tuple([address for address, _ in placed])
 
 
 def _threads() -> int:
@@ -94,27 +80,38 @@ def _threads() -> int:
 
 
 def _job(request: Request, *operands: Array) -> Any:
-    found, addresses = _walk(request, *operands)
-    return drive().job(request.dtype, found, addresses, _threads)
+    strides = tuple([one.strides for one in operands])
+    addresses = tuple([one.__array_interface__["data"][0] for one in operands])
+    return drive().job(request.dtype, request.plan, strides, operands[0].itemsize, addresses, _threads)
 
 
-def _wide(vector: Array | None) -> Any:
+def _vector(request: Request, vector: Array | None) -> Any:
+    """Return a parameter as the loops want it: flat, contiguous, in the computing dtype; empty if there is none."""
+    if vector is None:
+        return _nothing(request.dtype)
+    if vector.ndim == 1 and vector.flags.c_contiguous and vector.flags.writeable:
+        return vector
+    return _np().array(vector, order="C").reshape(-1)
+
+
+@cache
+def _nothing(dtype: str) -> Any:
     np = _np()
-    return drive().EMPTY if vector is None else np.ascontiguousarray(vector, np.float64).reshape(-1)
+    return np.empty(0, np.float64 if dtype == "float64" else np.float32)
 
 
 def _moments(request: Request, mean: Any, m2: Any) -> Moments:
-    np, shape = _np(), request.plan.param_shape
-    kind = np.float64 if request.dtype == "float64" else np.float32
-    with np.errstate(over="ignore"):
-        return Moments(request.plan.count, mean.astype(kind).reshape(shape), m2.astype(kind).reshape(shape))
+    shape = request.plan.param_shape
+    return Moments(request.plan.count, mean.reshape(shape), m2.reshape(shape))
 
 
 def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:
     """Normalise by the batch's own statistics."""
     x = _walkable(x)
     y = _np().empty_like(x)
-    mean, m2 = drive().forward(_job(request, x, y), eps, _wide(params.scale), _wide(params.offset))
+    mean, m2 = drive().forward(
+        _job(request, x, y), eps, _vector(request, params.scale), _vector(request, params.offset)
+    )
     return y, _moments(request, mean, m2)
 
 
@@ -122,7 +119,14 @@ def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array
     """Normalise by given statistics."""
     x = _walkable(x)
     y = _np().empty_like(x)
-    drive().evaluate(_job(request, x, y), eps, _wide(mean), _wide(var), _wide(params.scale), _wide(params.offset))
+    drive().evaluate(
+        _job(request, x, y),
+        eps,
+        _vector(request, mean),
+        _vector(request, var),
+        _vector(request, params.scale),
+        _vector(request, params.offset),
+    )
     return y
 
 
@@ -146,7 +150,12 @@ def backward(
     dx = _np().empty_like(x)
     this = _job(request, dy, x, dx)
     return _gradients(
-        request, dx, params, back().backward(this, eps, _wide(moments.mean), _wide(moments.m2), _wide(params.scale))
+        request,
+        dx,
+        params,
+        back().backward(
+            this, eps, _vector(request, moments.mean), _vector(request, moments.m2), _vector(request, params.scale)
+        ),
     )
 
 
@@ -158,7 +167,12 @@ def backward_evaluate(
     dx = _np().empty_like(x)
     wanted = params.scale is not None or params.offset is not None
     found = back().backward_evaluate(
-        _job(request, dy, x, dx), eps, _wide(mean), _wide(var), _wide(params.scale), wanted
+        _job(request, dy, x, dx),
+        eps,
+        _vector(request, mean),
+        _vector(request, var),
+        _vector(request, params.scale),
+        wanted,
     )
     return _gradients(request, dx, params, found)
 

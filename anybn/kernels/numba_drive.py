@@ -1,7 +1,7 @@
 """The compiled loops put together: cut the work, run it on some threads, join the sums. Works on addresses, knows no array library."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from math import gcd
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,11 +12,11 @@ from anybn.kernels import numba_finish as nf
 from anybn.kernels import numba_planes as npl
 from anybn.kernels import numba_rows as nr
 from anybn.kernels.pool import run, split
-from anybn.kernels.strided import Loops
+from anybn.kernels.strided import Loops, Strides, loops
 from anybn.kernels.thresholds import FOLD_BELOW, PER_THREAD, TILE_BYTES
+from anybn.plan import Plan
 
-Vector: TypeAlias = NDArray[np.float64]
-EMPTY: Vector = np.empty(0)
+Vector: TypeAlias = NDArray[np.floating[Any]]
 KINDS: dict[str, NDArray[Any]] = {
     "float32": np.empty(0, np.float32),
     "float64": np.empty(0, np.float64),
@@ -28,30 +28,21 @@ KINDS: dict[str, NDArray[Any]] = {
 class Job(NamedTuple):
     """Operands in memory and how to walk them.
 
-    ``kind`` is an empty array that tells the element type; ``copies`` is how many packed rows are taken as one.
+    ``kind`` is an empty array that tells the element type; ``copies`` is how many packed rows are taken as one; ``tile`` is how many
+    channels of input fit the cache.
     """
 
     kind: NDArray[Any]
     loops: Loops
-    addresses: tuple[int, ...]
+    copies: int
+    tile: int
     threads: int
-    copies: int = 1
+    addresses: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
         """Columns of the sums."""
         return self.loops.channels * self.copies
-
-    @property
-    def compute(self) -> type:
-        """Type in which y is computed."""
-        return np.float64 if self.kind.dtype == np.float64 else np.float32
-
-    @property
-    def tile(self) -> int:
-        """Channels whose input fits the cache."""
-        loops, size = self.loops, int(self.kind.itemsize)
-        return max(1, min(loops.channels, TILE_BYTES // (loops.rows * loops.length * size)))
 
 
 class Part(NamedTuple):
@@ -63,16 +54,37 @@ class Part(NamedTuple):
     length: int
 
 
-def job(dtype: str, loops: Loops, addresses: tuple[int, ...], threads: Callable[[], int]) -> Job:
-    """Return the job, with no more threads than the size is worth; `threads` is only asked where it matters."""
-    most = loops.values * loops.channels // PER_THREAD
-    made = Job(KINDS[dtype], loops, addresses, 1 if most < 2 else min(threads(), most))
-    channels = loops.channels
-    if not loops.packed_rows or (channels % 16 == 0 and channels >= 128) or channels >= FOLD_BELOW:
-        return made
-    copies = 16 // gcd(16, channels)
-    copies *= max(1, 128 // (copies * channels))
-    return made._replace(copies=copies) if loops.rows >= 4 * copies else made
+@lru_cache(maxsize=512)
+def _walk(dtype: str, shape: tuple[int, ...], axis: tuple[int, ...], strides: tuple[Strides, ...], unit: int) -> Job:
+    """Return the job without addresses; ``threads`` is how many its size is worth."""
+    found = loops(shape, axis, tuple(tuple(step // unit for step in one) for one in strides))
+    assert found is not None
+    kind, channels = KINDS[dtype], found.channels
+    tile = TILE_BYTES // (found.rows * found.length * int(kind.itemsize))
+    copies = 1
+    if found.packed_rows and (channels < 64 or (channels % 16 and channels < FOLD_BELOW)):
+        copies = 16 // gcd(16, channels)
+        copies *= max(1, 128 // (copies * channels))
+    copies = copies if found.rows >= 4 * copies else 1
+    return Job(kind, found, copies, max(1, min(channels, tile)), max(1, found.values * channels // PER_THREAD))
+
+
+def job(
+    dtype: str,
+    plan: Plan,
+    strides: tuple[Strides, ...],
+    unit: int,
+    addresses: tuple[int, ...],
+    threads: Callable[[], int],
+) -> Job:
+    """Return the job of operands with these strides (in steps of ``unit``); `threads` is only asked where it matters."""
+    kind, found, copies, tile, most, _ = _walk(dtype, plan.shape, plan.axis, strides, unit)
+    return Job(kind, found, copies, tile, 1 if most == 1 else min(threads(), most), addresses)
+
+
+def compute(this: Job) -> Any:
+    """Type in which y is computed, and of the parameters and statistics."""
+    return np.float64 if this.kind.dtype == np.float64 else np.float32
 
 
 def strides_of(this: Job, part: Part, operand: int) -> tuple[int, ...]:
@@ -181,8 +193,13 @@ def _statistics(
             return
 
 
+def places(found: Loops) -> tuple[Strides, ...]:
+    """Return (start, outer, inner, channel, element) of each operand, for loops with one start."""
+    return tuple([(start, *strides) for start, strides in zip(found.starts[0], found.strides, strict=True)])
+
+
 def blank_line(this: Job, rows: int) -> NDArray[Any]:
-    return np.empty(rows * this.loops.channels, this.compute)
+    return np.empty(rows * this.loops.channels, compute(this))
 
 
 def by_channels(this: Job) -> bool:
@@ -193,40 +210,47 @@ def by_channels(this: Job) -> bool:
 
 def forward(this: Job, eps: float, scale: Vector, offset: Vector) -> tuple[Vector, Vector]:
     """Write y (operand 1) from x (operand 0); return mean and m2."""
-    loops = this.loops
-    mean, m2 = np.empty(loops.channels), np.empty(loops.channels)
+    found, kind = this.loops, compute(this)
+    mean, m2 = np.empty(found.channels, kind), np.empty(found.channels, kind)
+    if not found.planes and this.threads == 1 and len(found.starts) == 1:
+        x, y = places(found)
+        nf.forward_rows(
+            this.kind, *this.addresses, x[:4], y[:4], found.inner, found.rows, this.copies, eps, scale, offset, mean, m2
+        )
+        return mean, m2
     line = blank_line(this, 3)
     if not by_channels(this):
         _statistics(this, eps, scale, offset, line, mean, m2)
         apply(this, line)
         return mean, m2
-    x, y = ((start, *strides) for start, strides in zip(loops.starts[0], loops.strides, strict=True))
+    x, y = places(found)
 
     def work(some: tuple[int, int]) -> None:
         nf.forward_planes(
-            this.kind, *this.addresses, x, y, loops.inner, loops.length, some, loops.rows, this.tile,
+            this.kind, *this.addresses, x, y, found.inner, found.length, some, found.rows, this.tile,
             eps, scale, offset, line, mean, m2,
         )  # fmt: skip
 
-    run([partial(work, some) for some in split(loops.channels, this.threads)])
+    run([partial(work, some) for some in split(found.channels, this.threads)])
     return mean, m2
 
 
 def moments(this: Job) -> tuple[Vector, Vector]:
     """Return mean and m2 of x, the only operand."""
-    channels = this.loops.channels
-    mean, m2 = np.empty(channels), np.empty(channels)
-    _statistics(this, 1.0, EMPTY, EMPTY, blank_line(this, 3), mean, m2)
+    channels, kind = this.loops.channels, compute(this)
+    mean, m2, none = np.empty(channels, kind), np.empty(channels, kind), np.empty(0, kind)
+    _statistics(this, 1.0, none, none, blank_line(this, 3), mean, m2)
     return mean, m2
 
 
 def evaluate(this: Job, eps: float, mean: Vector, var: Vector, scale: Vector, offset: Vector) -> None:
     """Write y (operand 1) from x (operand 0) by given statistics."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = 1.0 / np.sqrt(var + eps)
-    if scale.size:
-        slope *= scale
-    line = np.empty((3, mean.size), this.compute)
-    line[0], line[1] = mean, slope
-    line[2] = (line[0] - mean) * slope + (offset if offset.size else 0.0)
-    apply(this, line.reshape(-1))
+    line, found = blank_line(this, 3), this.loops
+    nf.line_of_statistics(eps, mean, var, scale, offset, line)
+    if found.planes or this.threads > 1 or len(found.starts) > 1:
+        apply(this, line)
+        return
+    x, y = places(found)
+    nf.apply_copies(
+        this.kind, *this.addresses, x[:4], y[:4], found.inner, found.rows, this.copies, found.channels, line
+    )

@@ -11,6 +11,7 @@ import numpy as np
 
 from anybn.kernels.compiled import compile_cached
 from anybn.kernels.numba_planes import apply_planes, row_start, sums_planes
+from anybn.kernels.numba_rows import apply_rows, sums_rows
 from anybn.kernels.simd import load_one, pointer
 
 FAR = 64.0
@@ -20,9 +21,9 @@ FAR = 64.0
 @compile_cached
 def first_of_channel(kind, x, strides, shift):
     """Take one element of each channel as its shift."""
-    data = pointer(kind, x)
+    data, step = pointer(kind, x), strides[3]  # the channel's, for rows and planes alike
     for c in range(shift.size):
-        shift[c] = load_one(data, strides[0] + c * strides[3])
+        shift[c] = load_one(data, strides[0] + c * step)
 
 
 @compile_cached
@@ -82,3 +83,63 @@ def forward_planes(
             sums_planes(kind, x, x_strides, inner, length, some, (0, rows), shift, sums, squares)
             finish(some, count, eps, scale, offset, shift, sums, squares, line, mean, m2, True)
         apply_planes(kind, x, y, x_strides, y_strides, inner, length, some, (0, rows), line)
+
+
+@compile_cached
+def sums_copies(kind, x, strides, inner, rows, copies, shift, sums, squares):
+    """Set sums and squares of all channels over all rows, ``copies`` packed rows taken as one."""
+    width = shift.size
+    sums[:], squares[:] = 0.0, 0.0
+    if copies == 1:
+        sums_rows(kind, x, strides, inner, (0, width), (0, rows), shift, sums, squares)
+        return
+    wide = width * copies
+    shifts, s, q = np.empty(wide), np.zeros(wide), np.zeros(wide)
+    unfold(shift, width, shifts)
+    whole, packed = rows // copies, (strides[0], 0, wide, 1)
+    sums_rows(kind, x, packed, rows, (0, wide), (0, whole), shifts, s, q)
+    sums_rows(kind, x, packed, rows, (0, (rows - whole * copies) * width), (whole, whole + 1), shifts, s, q)
+    fold(s, sums)
+    fold(q, squares)
+
+
+@compile_cached
+def apply_copies(kind, x, y, x_strides, y_strides, inner, rows, copies, width, line):
+    """Write y of all channels and rows, ``copies`` packed rows taken as one."""
+    if copies == 1:
+        apply_rows(kind, x, y, x_strides, y_strides, inner, (0, width), (0, rows), line)
+        return
+    wide = width * copies
+    lines = np.empty(3 * wide, line.dtype)
+    unfold(line, width, lines)
+    whole = rows // copies
+    source, result = (x_strides[0], 0, wide, 1), (y_strides[0], 0, wide, 1)
+    rest = (rows - whole * copies) * width
+    apply_rows(kind, x, y, source, result, rows, (0, rest), (whole, whole + 1), lines)
+    apply_rows(kind, x, y, source, result, rows, (0, wide), (0, whole), lines)
+
+
+@compile_cached
+def forward_rows(kind, x, y, x_strides, y_strides, inner, rows, copies, eps, scale, offset, mean, m2):
+    """Sums, line and y in one call, for one thread."""
+    width = mean.size
+    line, shift, sums, squares = np.empty(3 * width, mean.dtype), np.empty(width), np.empty(width), np.empty(width)
+    first_of_channel(kind, x, x_strides, shift)
+    channels = (0, width)
+    sums_copies(kind, x, x_strides, inner, rows, copies, shift, sums, squares)
+    if finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, False):
+        sums_copies(kind, x, x_strides, inner, rows, copies, shift, sums, squares)
+        finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, True)
+    apply_copies(kind, x, y, x_strides, y_strides, inner, rows, copies, width, line)
+
+
+@compile_cached
+def line_of_statistics(eps, mean, var, scale, offset, line):
+    """Set the line for given statistics."""
+    width = mean.size
+    for c in range(width):
+        slope = 1.0 / np.sqrt(np.float64(var[c]) + eps)
+        if scale.size:
+            slope *= scale[c]
+        line[c], line[width + c] = mean[c], slope
+        line[2 * width + c] = offset[c] if offset.size else 0.0

@@ -87,10 +87,12 @@ def gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner_rows, length,
                     step = x_strides[3]
                 elif fetch and r + 1 < rows[1]:
                     step = row_start(x_strides, inner_rows, r + 1, channels[0]) - at
-                _row_sums(gradient, data, start, at, length, center[c], step, work, slot, stride)
+                _row_sums(gradient, data, start, at, length, np.float64(center[c]), step, work, slot, stride)
             else:
                 steps = dy_strides[4], x_strides[4]
-                _row_sums_strided(gradient, data, start, at, length, steps[0], steps[1], center[c], work, slot, stride)
+                _row_sums_strided(
+                    gradient, data, start, at, length, steps[0], steps[1], np.float64(center[c]), work, slot, stride
+                )
             start += dy_strides[3]
             at += x_strides[3]
     for k in range(3):
@@ -259,7 +261,7 @@ def gradient_finish(channels, count, eps, scale, center, m2, sums, line, d_scale
     for c in range(channels[0], channels[1]):
         move = sums[2, c] / count
         product = sums[1, c] - move * sums[0, c]
-        inverse = 1.0 / np.sqrt(m2[c] / count + eps)
+        inverse = 1.0 / np.sqrt(np.float64(m2[c]) / count + eps)
         by_d = -inverse * inverse * product / count
         d_scale[c], d_offset[c] = product * inverse, sums[0, c]
         line[c], line[width + c] = center[c], (scale[c] if scale.size else 1.0) * inverse
