@@ -7,6 +7,7 @@ from bnlint.facts.model import FileFacts
 from bnlint.project.calls import Calls
 from bnlint.project.constants import Constants
 from bnlint.project.contents import Contents
+from bnlint.project.jax.view import Jax
 from bnlint.project.keras.view import Keras
 from bnlint.project.names import Names
 from bnlint.project.norms import Norms
@@ -59,6 +60,11 @@ class Project:
     def keras(self) -> Keras:
         """Keras 2 and 3: training calls, flags, versions."""
         return Keras(self.contents)
+
+    @cached_property
+    def jax(self) -> Jax:
+        """Flax, Haiku and Equinox: what is differentiated, and who takes the new statistics."""
+        return Jax(self.contents)
 
 
 def link(files: Sequence[FileFacts]) -> Project:

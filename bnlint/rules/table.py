@@ -12,8 +12,8 @@ from bnlint.rules.not_analysed import not_analysed
 from bnlint.rules.setup.bn401_momentum import momentum_convention
 from bnlint.rules.setup.bn402_eps import eps_too_large
 from bnlint.rules.setup.bn405_shallow_search import shallow_search
-from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
 from bnlint.rules.stats.bn301_update_ops_missing import update_ops_missing
+from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
 
 RULES: tuple[Rule, ...] = (
     eval_without_call,  # BN103

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from bnlint.facts import model as m
 from bnlint.facts.walk import calls, walk
 from bnlint.project.calls import Calls, own_nodes
-from bnlint.project.differentiated import Differentiated
+from bnlint.project.jax.differentiated import Differentiated
 from bnlint.project.scopes import Scope
 
 

@@ -1,0 +1,1 @@
+"""JAX programs: where results go, what is differentiated, which modes are set."""
