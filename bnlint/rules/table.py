@@ -5,6 +5,7 @@ from bnlint.rules.flag.bn201_training_flag_missing import training_flag_missing
 from bnlint.rules.flag.bn202_loop import training_flag_missing_in_loop
 from bnlint.rules.flag.bn205_functional_dropout_always_on import functional_dropout_always_on
 from bnlint.rules.flag.bn206_functional_batch_norm_flag import functional_batch_norm_flag
+from bnlint.rules.flag.bn207_flag_inverted import flag_inverted
 from bnlint.rules.mode.bn103_eval_without_call import eval_without_call
 from bnlint.rules.mode.bn108_layer_built_in_forward import layer_built_in_forward
 from bnlint.rules.mode.bn109_train_override_broken import train_override_broken
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     training_flag_missing_in_loop,  # BN202
     functional_dropout_always_on,  # BN205
     functional_batch_norm_flag,  # BN206
+    flag_inverted,  # BN207
     update_ops_missing,  # BN301
     updates_discarded,  # BN311
     momentum_convention,  # BN401
