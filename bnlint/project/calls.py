@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import children, walk
+from bnlint.facts.walk import walk
 from bnlint.project.names import Definition, External, Meaning, Names, Parameter, Value
 from bnlint.project.scopes import Scope
 
@@ -191,17 +191,9 @@ class Calls:
         return Passed(Value(value, home), site, explicit)
 
 
-def own_nodes(scope: Scope, file: m.FileFacts) -> Iterator[m.Node]:
+def own_nodes(scope: Scope, _file: m.FileFacts) -> list[m.Node]:
     """Records that are evaluated in `scope` itself: nested functions and classes only with decorators and defaults."""
-    root = scope.node.body if scope.node is not None else file.body
-    for node in walk((root,), into_scopes=False):
-        yield node
-        if isinstance(node, m.Function):
-            for part in children((node.decorators, node.params)):
-                yield from walk(part, into_scopes=False)
-        elif isinstance(node, m.Class):
-            for part in children((node.decorators, node.bases)):
-                yield from walk(part, into_scopes=False)
+    return scope.own
 
 
 def argument(call: m.Call, params: tuple[m.Param, ...], name: str) -> tuple[m.Expr | None, bool] | None:

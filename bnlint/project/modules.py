@@ -1,6 +1,7 @@
 """Which file an import means: names of modules against the paths of the project's files."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import PurePosixPath
 
 from bnlint.facts.model import FileFacts
@@ -8,6 +9,7 @@ from bnlint.facts.model import FileFacts
 Parts = tuple[str, ...]
 
 
+@cache
 def _folder(path: str) -> Parts:
     return PurePosixPath(path.replace("\\", "/")).parent.parts
 
@@ -23,6 +25,7 @@ class Modules:
     def __init__(self, files: Iterable[FileFacts]) -> None:
         self._by_tail: dict[str, list[tuple[Parts, FileFacts]]] = {}
         self._by_parts: dict[Parts, FileFacts] = {}
+        self._found: dict[tuple[Parts, str, int], FileFacts | None] = {}
         for file in files:
             parts = self.parts(file.path)
             self._by_parts[parts] = file
@@ -38,11 +41,16 @@ class Modules:
 
     def find(self, importer: str, module: str, level: int) -> FileFacts | None:
         """The project's file that ``import module`` in the file `importer` means, if any."""
+        key = (_folder(importer), module, level)
+        if key not in self._found:
+            self._found[key] = self._find(*key)
+        return self._found[key]
+
+    def _find(self, folder: Parts, module: str, level: int) -> FileFacts | None:
         if level:
-            folder = _folder(importer)
             base = folder[: len(folder) - (level - 1)] if level > 1 else folder
             return self._by_parts.get((*base, *(module.split(".") if module else ())))
-        return self._absolute(_folder(importer), tuple(module.split(".")))
+        return self._absolute(folder, tuple(module.split(".")))
 
     def submodule(self, package: FileFacts, name: str) -> FileFacts | None:
         """The file of submodule `name` of a package's ``__init__.py``."""

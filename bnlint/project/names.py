@@ -63,6 +63,7 @@ class Names:
     def __init__(self, files: Iterable[m.FileFacts]) -> None:
         self.files = {file.path: file for file in files}
         self._scopes: dict[str, dict[int | None, Scope]] = {}
+        self._known: dict[tuple[Scope, str], Meaning | None] = {}
 
     @cached_property
     def modules(self) -> Modules:
@@ -98,11 +99,14 @@ class Names:
         return meaning.name if isinstance(meaning, External) else None
 
     def _name(self, name: str, scope: Scope, depth: int) -> Meaning | None:
-        hit = scope.lookup(name)
-        if hit is None:
-            return self._starred(name, scope.root(), depth)
-        home, bindings = hit
-        return self._bound(bindings, home, depth)
+        key = (scope, name)
+        if key not in self._known:
+            hit = scope.lookup(name)
+            self._known[key] = None  # a name that is defined by itself is unknown
+            self._known[key] = (
+                self._starred(name, scope.root(), depth) if hit is None else self._bound(hit[1], hit[0], depth)
+            )
+        return self._known[key]
 
     def _bound(self, bindings: list[Binding], home: Scope, depth: int) -> Meaning | None:
         imports = [b for b in bindings if b.kind == "import"]

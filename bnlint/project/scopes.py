@@ -33,7 +33,12 @@ Owner = m.Function | m.Class | m.Lambda | None
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """A module (`node` None), function, class or lambda with its bindings; `globals` are names declared global."""
+    """A module (`node` None), function, class or lambda with its bindings.
+
+    `outer` are names declared global, `stars` the modules of ``import *``, `attributes` what the methods of a class
+    assign to ``self``, and `own` the records evaluated in this scope itself, in source order: nested definitions stand
+    there only with their decorators, bases and defaults.
+    """
 
     path: str
     node: Owner
@@ -42,6 +47,7 @@ class Scope:
     stars: list[Imported] = field(default_factory=list)
     outer: set[str] = field(default_factory=set)
     attributes: dict[str, list[tuple[m.Expr, "Scope"]]] = field(default_factory=dict)
+    own: list[m.Node] = field(default_factory=list)
 
     @property
     def qualname(self) -> str:
@@ -102,6 +108,7 @@ def _fill(scope: Scope, nodes: Iterable[Any]) -> Iterator[Scope]:
     stack = list(reversed(list(nodes)))
     while stack:
         node = stack.pop()
+        scope.own.append(node)
         if isinstance(node, m.Function | m.Class | m.Lambda):
             yield _open(scope, node)
             stack.extend(reversed(children(_outside(node))))
