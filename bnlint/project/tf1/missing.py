@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import calls as calls_below
+from bnlint.facts.walk import walk
 from bnlint.frameworks import tf1
 from bnlint.project.calls import Site, argument, is_method
 from bnlint.project.names import Definition, Parameter
@@ -58,7 +59,8 @@ def missing(view: Tf1, path: str) -> Iterator[Missing]:
 
 def _direct(view: Tf1, use: Use) -> Missing | None:
     program = view.program(use.scope.path)
-    if use.norm.kind == "contrib" and (use.norm.flag in program.scoped or "**" in program.scoped):
+    scoped, hidden = program.scoped(use, use.norm.flag)
+    if scoped or hidden:
         return None
     site = Site(use.call, use.scope)
     trains = bool(program.train_ops) and program.is_live(use.scope)
@@ -67,7 +69,7 @@ def _direct(view: Tf1, use: Use) -> Missing | None:
         return Missing(site, use, use.norm.default, "sibling", trains, Site(beside.call, beside.scope))
     if _named(use.scope, _NEVER_TRAINS) or is_copy(view, use):
         return None
-    if _has_own_flag(use.scope):
+    if _has_own_flag(use.scope) or (use.how == "normalizer" and use.norm.default and trains and program.dangling_flag):
         return Missing(site, use, use.norm.default, "own", trains, None)
     if use.norm.default or not trains or program.pretrained or _named(use.scope, _MAY_NOT_TRAIN):
         return None
@@ -126,10 +128,10 @@ def _has_own_flag(scope: Scope) -> bool:
     inner: Scope | None = scope
     while inner is not None:
         for name, bindings in inner.names.items():
-            if not tf1.FLAG_NAMES.match(name) or name == "trainable":
+            if not tf1.FLAG_NAMES.match(name):
                 continue
             kinds = {binding.kind for binding in bindings}
-            if "param" in kinds and not isinstance(inner.node, m.Class):
+            if "param" in kinds and (name != "trainable" or not _uses(inner.node, name)):
                 return True
             if name not in _VAGUE and "value" in kinds and any(_is_placeholder(b.node) for b in bindings):
                 return True
@@ -137,6 +139,10 @@ def _has_own_flag(scope: Scope) -> bool:
             return True
         inner = inner.parent
     return False
+
+
+def _uses(node: m.Function | m.Class | m.Lambda | None, name: str) -> bool:
+    return any(isinstance(below, m.Name) and below.id == name for below in walk((node,)))
 
 
 def _attribute_flag(name: str) -> bool:

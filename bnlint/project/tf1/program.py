@@ -4,9 +4,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bnlint.facts import model as m
+from bnlint.facts.walk import walk
 from bnlint.frameworks import tf1
 from bnlint.project.calls import Site
 from bnlint.project.scopes import Scope
+from bnlint.project.tf1.argscope import ArgScope, block_of, words_below
 from bnlint.project.tf1.flags import FALSE, NOTHING, TRUE, VARIES, Flag
 from bnlint.project.tf1.live import key_of, live_units
 from bnlint.project.tf1.norms import Given, Use
@@ -76,21 +78,39 @@ class Program:
         """Whether the program runs what it builds (a session, an estimator)."""
         return bool(self.calls(*tf1.RUNNERS))
 
+    @cached_property
+    def dangling_flag(self) -> bool:
+        """Whether a live function that builds layers has an ``is_training`` it never looks at."""
+        for scan in self.scans:
+            for unit in scan.units:
+                node = unit.scope.node
+                if isinstance(node, m.Function) and self.is_live(unit.scope) and "arg_scope" in unit.used | {node.name}:
+                    flags = [p.name for p in node.params if p.name in ("is_training", "training", "is_train")]
+                    if any(
+                        not any(isinstance(n, m.Name) and n.id == flag for n in walk((node.body,))) for flag in flags
+                    ):
+                        return True
+        return False
+
     # --- scopes of arguments (slim) ---
 
     @cached_property
-    def scoped(self) -> dict[str, list[Given]]:
-        """What ``arg_scope`` gives to batch norms anywhere in the program, by keyword."""
-        found: dict[str, list[Given]] = {}
+    def _arg_scopes(self) -> list[ArgScope]:
+        found: list[ArgScope] = []
         for site in self.calls("arg_scope"):
-            if not self.view.scopes_a_norm(site):
-                continue
-            arguments = self.view.norm_finder.arguments(site.call, site.scope)
-            for name, given in arguments.by_name.items():
-                found.setdefault(name, []).append(given)
-            if arguments.hidden:
-                found.setdefault("**", []).append(Given(site.call, site.scope))
+            if self.view.scopes_a_norm(site):
+                arguments = self.view.norm_finder.arguments(site.call, site.scope)
+                block = block_of(site, self.view.parents(site.scope.path))
+                words = words_below(block, self.scans) if block is not None else None
+                found.append(ArgScope(site, block, arguments.by_name, words, arguments.hidden))
         return found
+
+    def scoped(self, use: Use, keyword: str) -> tuple[list[Given], bool]:
+        """What ``arg_scope`` can give to `use` for `keyword`, and whether there may be more that is not seen."""
+        if use.norm.kind != "contrib":
+            return [], False
+        around = [one for one in self._arg_scopes if one.reaches(use.call, use.scope)]
+        return [one.given[keyword] for one in around if keyword in one.given], any(one.hidden for one in around)
 
     # --- flags and routes of a norm in this program ---
 
@@ -102,12 +122,13 @@ class Program:
             return self.view.flags.of(use.flag.expr, use.flag.scope)
         if use.hidden or use.how == "partial":
             return VARIES
-        if use.norm.kind == "contrib" and (use.norm.flag in self.scoped or "**" in self.scoped):
-            found = NOTHING
-            for given in self.scoped.get(use.norm.flag, ()):
-                found |= self.view.flags.of(given.expr, given.scope)
-            return found | (VARIES if "**" in self.scoped else NOTHING)
-        return TRUE if use.norm.default else FALSE
+        scoped, hidden = self.scoped(use, use.norm.flag)
+        if not scoped and not hidden:
+            return TRUE if use.norm.default else FALSE
+        found = VARIES if hidden else NOTHING
+        for given in scoped:
+            found |= self.view.flags.of(given.expr, given.scope)
+        return found
 
     def in_collection(self, use: Use) -> bool:
         """Whether the updates of `use` certainly go to UPDATE_OPS (and not in place, or to a collection of its own)."""
@@ -117,8 +138,8 @@ class Program:
             return self._is_updates(use.updates)
         if use.hidden:
             return False
-        given = self.scoped.get(use.norm.updates, [])
-        return "**" not in self.scoped and all(self._is_updates(one) for one in given)
+        given, hidden = self.scoped(use, use.norm.updates)
+        return not hidden and all(self._is_updates(one) for one in given)
 
     def _is_updates(self, given: Given) -> bool:
         if isinstance(given.expr, m.Const) and given.expr.value is None:
