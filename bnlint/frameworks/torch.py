@@ -238,3 +238,27 @@ MANAGED_BASES: Final = (
     "mmf.", "espnet2.", "espnet.", "nemo.", "speechbrain.", "d2l.", "deepspeed.",
 )  # fmt: skip
 LIGHTNING: Final = ("pytorch_lightning.", "lightning.", "lightning.pytorch.", "pl.")
+
+# --- calls the analysis of modes has to know -------------------------------------------------------------------------
+
+# Code outside of the project that leaves the mode of the networks it is given alone.
+HARMLESS: Final = (
+    "torch.", "torchvision.", "numpy.", "copy.", "wandb.", "torchsummary.", "torchinfo.", "thop.", "ptflops.", "fvcore.nn.", "logging.", "os.",
+    "json.", "tensorboard", "tqdm", "accelerate.", "timm.", "transformers.", "apex.", "pickle.", "random.", "time.", "math.", "sys.", "pprint.",
+    "collections.", "itertools.", "functools.", "matplotlib.", "PIL.", "cv2.", "scipy.", "sklearn.", "pandas.", "einops.", "torchmetrics.", "lpips.",
+    "warmup_scheduler.", "torch_optimizer.", "adabelief_pytorch.", "peft.", "deepspeed.", "builtins.",
+)  # fmt: skip
+BUILTINS: Final = frozenset({
+    "print", "len", "isinstance", "issubclass", "hasattr", "getattr", "setattr", "id", "type", "sum", "list", "tuple", "dict", "set", "zip", "enumerate",
+    "range", "map", "filter", "sorted", "reversed", "iter", "next", "str", "repr", "int", "float", "bool", "max", "min", "any", "all", "open", "vars",
+    "super", "callable", "tqdm", "trange", "format", "round", "abs", "dir", "hash",
+})  # fmt: skip
+# Methods of a module by which a network computes, beside calling it.
+COMPUTING_METHODS: Final = frozenset({"forward", "forward_features", "forward_test", "generate", "predict", "inference", "infer"})
+# Words in the name of something unknown that is given a network: it may switch the mode.
+MODE_WORDS: Final = frozenset({
+    "eval", "evaluate", "train", "mode", "freeze", "unfreeze", "test", "val", "valid", "validate", "fit", "predict", "infer", "inference", "setup", "prepare",
+    "load", "resume", "restore", "init", "initialize", "build", "create", "wrap", "convert", "setup", "run", "export", "set",
+})  # fmt: skip
+LOAD_METHODS: Final = frozenset({"load_state_dict", "load_pretrained", "load_weights", "load_checkpoint", "load_model"})
+PART_METHODS: Final = frozenset({"modules", "named_modules", "children", "named_children"})

@@ -6,7 +6,12 @@ from bnlint.rules.flag.bn202_loop import training_flag_missing_in_loop
 from bnlint.rules.flag.bn205_functional_dropout_always_on import functional_dropout_always_on
 from bnlint.rules.flag.bn206_functional_batch_norm_flag import functional_batch_norm_flag
 from bnlint.rules.flag.bn207_flag_inverted import flag_inverted
+from bnlint.rules.mode.bn101_eval_missing import eval_missing
+from bnlint.rules.mode.bn102_train_not_restored import train_not_restored
 from bnlint.rules.mode.bn103_eval_without_call import eval_without_call
+from bnlint.rules.mode.bn104_train_mode_in_evaluation import train_mode_in_evaluation
+from bnlint.rules.mode.bn106_teacher_in_train_mode import teacher_in_train_mode
+from bnlint.rules.mode.bn107_export_in_train_mode import export_in_train_mode
 from bnlint.rules.mode.bn108_layer_built_in_forward import layer_built_in_forward
 from bnlint.rules.mode.bn109_train_override_broken import train_override_broken
 from bnlint.rules.not_analysed import not_analysed
@@ -14,10 +19,18 @@ from bnlint.rules.setup.bn401_momentum import momentum_convention
 from bnlint.rules.setup.bn402_eps import eps_too_large
 from bnlint.rules.setup.bn405_shallow_search import shallow_search
 from bnlint.rules.stats.bn301_update_ops_missing import update_ops_missing
+from bnlint.rules.stats.bn302_update_ops_misplaced import update_ops_misplaced
+from bnlint.rules.stats.bn306_freeze_undone import freeze_undone
+from bnlint.rules.stats.bn307_frozen_by_requires_grad_only import frozen_by_requires_grad_only
 from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
 
 RULES: tuple[Rule, ...] = (
+    eval_missing,  # BN101
+    train_not_restored,  # BN102
     eval_without_call,  # BN103
+    train_mode_in_evaluation,  # BN104
+    teacher_in_train_mode,  # BN106
+    export_in_train_mode,  # BN107
     layer_built_in_forward,  # BN108
     train_override_broken,  # BN109
     training_flag_missing,  # BN201
@@ -26,6 +39,9 @@ RULES: tuple[Rule, ...] = (
     functional_batch_norm_flag,  # BN206
     flag_inverted,  # BN207
     update_ops_missing,  # BN301
+    update_ops_misplaced,  # BN302
+    freeze_undone,  # BN306
+    frozen_by_requires_grad_only,  # BN307
     updates_discarded,  # BN311
     momentum_convention,  # BN401
     eps_too_large,  # BN402

@@ -7,7 +7,9 @@ from bnlint.project.names import Names
 from bnlint.project.torch.construction import Construction
 from bnlint.project.torch.functional import Functional
 from bnlint.project.torch.layers import Layers
+from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.owners import Owners
+from bnlint.project.torch.verdicts import Verdicts
 
 
 class Torch:
@@ -36,3 +38,13 @@ class Torch:
     def construction(self) -> Construction:
         """How module classes are written."""
         return Construction(self.names, self.calls, self.layers)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The analysis of modes: summaries of functions, uses of networks."""
+        return Machine(self.names, self.calls, self.layers, self.owners)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """Networks found in the wrong mode."""
+        return Verdicts(self.machine)

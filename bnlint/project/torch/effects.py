@@ -1,0 +1,340 @@
+"""What calls do to objects: mode switches, construction, wrapping, copying, loading, and the effect of project code."""
+
+from bnlint.facts import model as m
+from bnlint.frameworks import torch as table
+from bnlint.project.names import Definition, External
+from bnlint.project.torch.evaluation import Context
+from bnlint.project.torch.layers import zoo_of
+from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, Mark, Mode, capped
+from bnlint.project.torch.summary import Use, UseKind
+from bnlint.project.torch.values import Values
+from bnlint.project.torch.words import names_in, parts
+
+
+class Effects(Values):
+    """Values whose calls have effects; `uses` collects the calls of networks."""
+
+    uses: dict[tuple[str, int, Loc, str], Use]
+
+    def context(self, node: m.Call) -> Context:
+        """The evidence around a call; filled in by the walk over statements."""
+        raise NotImplementedError
+
+    def loops(self) -> tuple[int, ...]:
+        """The loops around the present statement."""
+        raise NotImplementedError
+
+    # --- dispatch ---
+
+    def call(self, node: m.Call) -> Locs:
+        """Apply a call: project code by its summary, torch by the tables, anything else with caution."""
+        method = node.func if isinstance(node.func, m.Attr) else None
+        meaning = self.machine.names.resolve(node.func, self.scope)
+        if isinstance(meaning, Definition):
+            return self._own(node, meaning, None)
+        if isinstance(meaning, External):
+            return self._external(node, meaning.name)
+        if method is not None:
+            return self._method(node, method)
+        args = self._arguments(node)
+        if isinstance(node.func, m.Name) and node.func.id in table.BUILTINS:
+            return self._builtin(node, node.func.id, args)
+        called = self.value(node.func)
+        if called:
+            return self._use(node, called)
+        self._caution(node, node.func, args)
+        return self.made(node, None, "unknown")
+
+    def _arguments(self, node: m.Call) -> list[Locs]:
+        return [self.value(arg.value) for arg in node.args]
+
+    # --- methods ---
+
+    def _method(self, node: m.Call, func: m.Attr) -> Locs:
+        if isinstance(func.value, m.Call) and isinstance(func.value.func, m.Name) and func.value.func.id == "super":
+            return self._super(node)
+        owners = self.value(func.value)
+        target = self.machine.method(owners, func.name, self.scope)
+        switches = func.name in {"train", "eval"} and self.machine.may_be_module(owners, self.scope)
+        if isinstance(target, Definition) and not switches:
+            return self._own(node, target, owners)
+        args = self._arguments(node)
+        if func.name in {"eval", "train", "requires_grad_"} and owners:
+            return self._switch(node, func, owners)
+        if func.name == "apply" and node.args:
+            return self._apply_function(node, owners)
+        if func.name in table.SELF_METHODS:
+            return owners
+        return self._other_method(node, func, owners, args)
+
+    def _super(self, node: m.Call) -> Locs:
+        assert isinstance(node.func, m.Attr)
+        target = self.machine.calls.target(node, self.scope)
+        me = self.state.env.get("self", NOBODY)
+        if isinstance(target, Definition):
+            return self._own(node, target, me)
+        self._arguments(node)
+        if node.func.name == "eval" or (node.func.name == "train" and not node.args):
+            self.state.set_mode(me, self._atom(node.func.name, node.at))
+        return NOBODY
+
+    def _other_method(self, node: m.Call, func: m.Attr, owners: Locs, args: list[Locs]) -> Locs:
+        name = func.name
+        if name in table.LOAD_METHODS:
+            self.state.mark(owners, "loaded", self.path, node.at)
+            return owners
+        if name in table.PART_METHODS:
+            return self._parts(owners)
+        if name in {"values", "items", "copy"}:
+            return owners if name != "items" else self._pairs(node, owners)
+        if name in {"append", "add_module", "insert", "extend"} and args:
+            for owner in owners:
+                self.state.heap[owner, "[]"] = capped(self.state.heap.get((owner, "[]"), NOBODY) | args[-1])
+            return NOBODY
+        if name == "prepare" and len(args) != 1:
+            return self._tuple(node, args)
+        if name in {"prepare", "unwrap_model"} and args:
+            return args[0]
+        if name in table.COMPUTING_METHODS:
+            return self._use(node, owners)
+        if name == "update_parameters":
+            self.state.mark(owners, "averaged", self.path, node.at)
+        if self.machine.is_part(owners, name, self.scope):
+            return self._use(node, self.state.field(owners, name))
+        self._caution(node, node.func, args)
+        if parts(name) & table.MODE_WORDS and name not in {"state_dict", "parameters"} and not node.args:
+            self._doubt(owners)
+        return self.made(node, None, "unknown")
+
+    def _pairs(self, node: m.Call, owners: Locs) -> Locs:
+        pair = Loc("new", "", self.path, node.at)
+        self.state.heap[pair, "[1]"] = self.state.field(owners, "[]")
+        holder = Loc("new", "items", self.path, node.at)
+        self.state.heap[holder, "[]"] = frozenset({pair})
+        return frozenset({holder})
+
+    def _parts(self, owners: Locs) -> Locs:
+        part = frozenset(Loc("field", "<modules>", parent=owner) for owner in owners)
+        holder = Loc("new", "modules", "", hash(owners) & 0xFFFF)
+        self.state.heap[holder, "[]"] = part
+        return frozenset({holder})
+
+    def _tuple(self, node: m.Call, args: list[Locs]) -> Locs:
+        loc = Loc("new", "", self.path, node.at)
+        for index, locs in enumerate(args):
+            self.state.heap[loc, f"[{index}]"] = locs
+        return frozenset({loc})
+
+    # --- modes ---
+
+    def _atom(self, word: str, at: int) -> Mode:
+        return frozenset({Atom(word, self.path, at, "called", at)})  # type: ignore[arg-type]
+
+    def _switch(self, node: m.Call, func: m.Attr, owners: Locs) -> Locs:
+        if func.name == "requires_grad_":
+            off = bool(node.args) and _is_constant(node.args[0].value, value=False)
+            self.state.mark(owners, "weights frozen" if off else "weights free", self.path, node.at)
+            return owners
+        word = func.name if func.name == "eval" else self._train_word(node)
+        if word is None:  # trainer.train(loader), or a saved mode
+            self._restore(node, owners)
+            return owners
+        whole = frozenset(loc for loc in owners if loc.name != "<modules>")
+        for loc in owners - whole:
+            assert loc.parent is not None
+            self._switch_parts(node, loc.parent, word)
+        self.state.set_mode(whole, self._atom(word, node.at))
+        self._note_switch(node, func, whole, word)
+        return owners
+
+    def _switch_parts(self, node: m.Call, owner: Loc, word: str) -> None:
+        """``for m in net.modules(): m.eval()``: under a question for batch norm it freezes them, else it is net.eval()."""
+        asked = self.asked_for_norm()
+        if word == "eval" and asked:
+            self.state.unmark(frozenset({owner}), "thawed by")
+            self.state.mark(frozenset({owner}), "norms frozen", self.path, node.at)
+        else:
+            self.state.set_mode(frozenset({owner}), UNKNOWN if asked else self._atom(word, node.at))
+
+    def asked_for_norm(self) -> bool:
+        """Whether the statement stands under a question for a class or name."""
+        raise NotImplementedError
+
+    def _note_switch(self, node: m.Call, func: m.Attr, owners: Locs, word: str) -> None:
+        if word == "train":
+            plain = frozenset(loc for loc in owners if not self.machine.overrides_train(loc, self.scope))
+            self.state.unmark(plain, "thawed by")
+            self.state.mark(plain, "thawed by", self.path, node.at)
+        self.record("mode", node, owners, words=func.name)
+
+    def _train_word(self, node: m.Call) -> str | None:
+        if not node.args:
+            return "train"
+        given = node.args[0]
+        if len(node.args) == 1 and given.keyword in {None, "mode"} and isinstance(given.value, m.Const):
+            return "train" if given.value.value else "eval"
+        return None
+
+    def _restore(self, node: m.Call, owners: Locs) -> None:
+        given = node.args[0].value
+        saved = self.state.saved.get(given.id) if isinstance(given, m.Name) else None
+        for loc in owners:
+            before = saved[1].get(loc) if saved is not None else None
+            self.state.set_mode(frozenset({loc}), before or UNKNOWN)
+
+    def _apply_function(self, node: m.Call, owners: Locs) -> Locs:
+        kind = self.machine.applied(node.args[0].value, self.scope)
+        if kind == "freezes":
+            self.state.unmark(owners, "thawed by")
+            self.state.mark(owners, "norms frozen", self.path, node.at)
+        elif kind == "switches":
+            self.state.set_mode(owners, UNKNOWN)
+        return owners
+
+    def _doubt(self, locs: Locs) -> None:
+        if locs:
+            self.state.set_mode(locs, UNKNOWN)
+
+    # --- code outside of the project ---
+
+    def _external(self, node: m.Call, name: str) -> Locs:
+        args = self._arguments(node)
+        if name in table.WRAPPERS and args:
+            return args[0]
+        if name in table.COPIES and args:
+            return self._copy(node, args[0])
+        if name in table.AVERAGED and args:
+            return self._average(node, args[0])
+        if name in table.BAKING and args:
+            return self.record("bake", node, args[table.BAKING[name]], words=name)
+        if name.rsplit(".", 1)[-1] in table.UPDATE_BN:
+            for locs in args:
+                self.state.mark(locs, "norms updated", self.path, node.at)
+            return NOBODY
+        if name.endswith("amp.initialize"):
+            return self._tuple(node, args) if len(args) > 1 else args[0]
+        zoo = zoo_of(name)
+        if zoo is not None:
+            made = self.made(node, External(name), zoo.mode)
+            if _asks_for_weights(node) or zoo.mode == "eval":
+                self.state.mark(made, "loaded", self.path, node.at)
+            return made
+        return self._other_external(node, name, args)
+
+    def _other_external(self, node: m.Call, name: str, args: list[Locs]) -> Locs:
+        if name.startswith("torch.nn."):
+            made = self.made(node, External(name), "train")
+            for loc in made:
+                held = [part for locs in args for part in locs]
+                if held and name.rsplit(".", 1)[-1] in {"Sequential", "ModuleList", "ModuleDict"}:
+                    self.state.heap[loc, "[]"] = capped(held)
+            return made
+        if not name.startswith(table.HARMLESS):
+            self._caution(node, node.func, args)
+        if name.startswith("accelerate.") and name.endswith(".prepare"):
+            return self._tuple(node, args) if len(args) > 1 else args[0]
+        return self.made(node, External(name), "unknown")
+
+    def _copy(self, node: m.Call, source: Locs) -> Locs:
+        loc = Loc("new", "", self.path, node.at)
+        self.machine.remember_copy(loc, source)
+        modes = {self.state.mode(s) for s in source}
+        self.state.modes[loc] = modes.pop() if len(modes) == 1 else UNKNOWN
+        if self.state.modes[loc] == ENTRY:
+            self.state.modes[loc] = UNKNOWN
+        return frozenset({loc})
+
+    def _average(self, node: m.Call, source: Locs) -> Locs:
+        loc = Loc("new", "", self.path, node.at)
+        self.machine.remember_copy(loc, source)
+        self.state.modes[loc] = frozenset({Atom("train", self.path, node.at, "made", node.at)})
+        return frozenset({loc})
+
+    def _builtin(self, node: m.Call, name: str, args: list[Locs]) -> Locs:
+        if name == "getattr" and len(node.args) >= 2:
+            key = node.args[1].value
+            word = key.value if isinstance(key, m.Const) and isinstance(key.value, str) else "*"
+            return self.state.field(args[0], word)
+        if name in {"list", "tuple", "reversed", "sorted", "iter", "set", "tqdm"} and args:
+            return args[0]
+        if name == "enumerate" and args:
+            return self._pairs(node, args[0])
+        if name == "zip":
+            pair = self._tuple(node, [self.state.field(locs, "[]") for locs in args])
+            holder = Loc("new", "items", self.path, node.at)
+            self.state.heap[holder, "[]"] = pair
+            return frozenset({holder})
+        return NOBODY
+
+    def _caution(self, node: m.Call, func: m.Expr, args: list[Locs]) -> None:
+        """Something unknown is given objects; if its name speaks of modes, their mode is unknown afterwards."""
+        words = names_in(func)
+        if words & {"load", "resume", "restore"}:
+            for locs in args:
+                self.state.mark(locs, "loaded", self.path, node.at)
+        for locs in args:
+            if words & table.MODE_WORDS or not words:
+                self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != ENTRY or loc.kind != "new"))
+
+    # --- uses ---
+
+    def _use(self, node: m.Call, called: Locs) -> Locs:
+        if not isinstance(node.func, m.Attr) or node.func.name in table.COMPUTING_METHODS:
+            self._arguments(node)
+        self.record("call", node, called)
+        return NOBODY
+
+    def record(self, kind: UseKind, node: m.Call, locs: Locs, words: str = "") -> Locs:
+        """Keep a use of objects; a later pass over the same loop replaces it."""
+        context = self.context(node)
+        for loc in locs:
+            mode = self.state.effective(loc) if kind != "mode" else self.state.mode(loc)
+            use = Use(
+                kind, self.path, node.at, self.machine.key(self.scope), loc, mode, context, node.at, self.loops(),
+                self._marks(loc), (), words,
+            )  # fmt: skip
+            self.uses[self.path, node.at, loc, kind] = use
+            if kind == "call" and context.trains:
+                self.state.mark(frozenset({loc}), "trained", self.path, node.at)
+                self._record_parts(use)
+        return locs
+
+    def _record_parts(self, use: Use) -> None:
+        """A training pass through a network is one through its parts: those whose weights are frozen are kept too."""
+        for loc, marks in list(self.state.marks.items()):
+            if loc != use.loc and any(mark.what == "weights frozen" for mark in marks) and self._holds(use.loc, loc):
+                part = use._replace(kind="part", loc=loc, mode=self.state.mode(loc), marks=marks)
+                self.uses[use.path, use.at, loc, f"part{use.local}"] = part
+
+    def _holds(self, whole: Loc, part: Loc) -> bool:
+        step: Loc | None = part.parent
+        while step is not None:
+            if step == whole:
+                return True
+            step = step.parent
+        return any(part in parts for (owner, _), parts in self.state.heap.items() if owner == whole)
+
+    def _marks(self, loc: Loc) -> frozenset[Mark]:
+        found: set[Mark] = set()
+        step: Loc | None = loc
+        while step is not None:
+            found |= self.state.marks.get(step, frozenset())
+            step = step.parent
+        return frozenset(found)
+
+    def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
+        """Project code; filled in by the floor above."""
+        raise NotImplementedError
+
+
+def _is_constant(expr: m.Expr, *, value: object) -> bool:
+    return isinstance(expr, m.Const) and expr.value is value
+
+
+def _asks_for_weights(node: m.Call) -> bool:
+    for arg in node.args:
+        if arg.keyword in {"pretrained", "weights", "encoder_weights", "checkpoint_path"} and not (
+            isinstance(arg.value, m.Const) and arg.value.value in {False, None}
+        ):
+            return True
+    return bool(node.args) and _is_constant(node.args[0].value, value=True)

@@ -1,0 +1,118 @@
+"""Is this call of a network an evaluation? Evidence in the text around it; a training step around it speaks against."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from bnlint.facts import model as m
+from bnlint.facts.walk import walk
+from bnlint.frameworks import torch as table
+from bnlint.project.torch.words import (
+    evaluating_name,
+    meant,
+    names_in,
+    parts,
+    says_evaluation,
+    says_training,
+    training_name,
+)
+
+_OPTIMIZERS = frozenset(
+    {"opt", "optim", "optimizer", "optimiser", "scaler", "optimizers", "optims", "solver", "sgd", "adam"}
+)
+
+
+class Context(NamedTuple):
+    """What speaks for evaluation (`no_grad`, `data`, `name`, `metric`) and against it (`step`, `meant`, `managed`).
+
+    `step` says that the innermost loop around the call (or the function, if there is no loop) also runs a backward
+    pass or an optimizer; `train_data` that the data are named as training data; `function_trains` that some other part
+    of the same function trains.
+    """
+
+    function: str = ""
+    no_grad: bool = False
+    data: bool = False
+    train_data: bool = False
+    name: bool = False
+    metric: bool = False
+    step: bool = False
+    function_trains: bool = False
+    meant: bool = False
+    managed: bool = False
+
+    @property
+    def score(self) -> int:
+        """Number of independent signs of evaluation."""
+        return self.no_grad + self.data + self.name + self.metric
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether there is enough to call it an evaluation."""
+        if self.meant or self.managed or self.train_data or not (self.data or self.name or self.no_grad):
+            return False
+        if self.step:
+            return self.data and (self.name or self.no_grad)
+        return self.score >= 2
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is a forward pass of training."""
+        return self.step and not self.no_grad and not (self.data and self.name)
+
+    def seen_from(self, call: m.Call, caller: "Context") -> "Context":
+        """The same call seen from one caller up: what the caller passes and where it stands adds to the evidence."""
+        words = [arg.value for arg in call.args if not isinstance(arg.value, m.Lambda)]
+        data = self.data or caller.data or any(_names_data(word) and says_evaluation(word) for word in words)
+        train_data = self.train_data or (not data and any(_names_data(word) and says_training(word) for word in words))
+        return self._replace(
+            no_grad=self.no_grad or caller.no_grad,
+            data=data,
+            train_data=train_data and not data,
+            step=self.step or (caller.step and not self.name),
+            meant=self.meant or caller.meant,
+        )
+
+
+def _names_data(expr: m.Expr) -> bool:
+    return isinstance(expr, m.Name | m.Attr | m.Item) and not names_in(expr) & {
+        "args",
+        "opt",
+        "config",
+        "cfg",
+        "model",
+        "net",
+    }
+
+
+def trains(block: Any) -> bool:
+    """Whether statements run a backward pass or an optimizer's step."""
+    return any(isinstance(node, m.Call) and _is_step(node) for node in walk(block))
+
+
+def _is_step(call: m.Call) -> bool:
+    if not isinstance(call.func, m.Attr):
+        return False
+    if call.func.name in {"backward", "manual_backward"}:
+        return True
+    return call.func.name == "step" and bool(names_in(call.func.value) & _OPTIMIZERS)
+
+
+def measures(block: Any) -> bool:
+    """Whether statements look like a metric."""
+    for node in walk(block):
+        if isinstance(node, m.Attr) and (node.name in table.METRICS or parts(node.name) & table.METRICS):
+            return True
+        if isinstance(node, m.Name) and parts(node.id) & table.METRICS:
+            return True
+    return False
+
+
+def loop_data(node: m.For) -> tuple[bool, bool]:
+    """Whether a loop runs over evaluation data, over training data."""
+    return says_evaluation(node.iter), says_training(node.iter)
+
+
+def function_context(name: str, owner: str, comments: Iterable[str]) -> Context:
+    """What a function's own name, its class and its comments say."""
+    said = meant(name) or meant(owner) or any(meant(text) for text in comments)
+    return Context(function=name, name=evaluating_name(name), train_data=training_name(name), meant=said)

@@ -1,0 +1,155 @@
+"""Calls of project code: the summary of the callee, translated into the caller's objects and applied."""
+
+from typing import Any
+
+from bnlint.facts import model as m
+from bnlint.project.calls import argument, is_method
+from bnlint.project.names import Definition
+from bnlint.project.scopes import Scope
+from bnlint.project.torch.effects import Effects
+from bnlint.project.torch.evaluation import Context
+from bnlint.project.torch.states import NOBODY, Atom, Loc, Locs, Mode, capped, few
+from bnlint.project.torch.summary import Step, Summary, Use
+
+_MAX_USES = 80
+_MAX_CHAIN = 12
+
+
+class Inlining(Effects):
+    """Effects of calls of functions, methods and classes of the project."""
+
+    def __init__(self, scope: Scope, machine: Any) -> None:
+        super().__init__(scope, machine)
+        self.quiet = False
+        self._last: dict[int, Locs] = {}
+
+    def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
+        if isinstance(target.node, m.Class):
+            return self._construct(node, target)
+        given = [self.value(arg.value) for arg in node.args]
+        summary: Summary = self.machine.summary(target)
+        roots = self._roots(node, target, owners)
+        if self.machine.is_manager(target):
+            for locs in given:
+                self._doubt(locs)
+            return NOBODY
+        return self._inline(node, summary, roots)
+
+    def _construct(self, node: m.Call, cls: Definition) -> Locs:
+        module = self.machine.layers.is_module(cls)
+        managed = self.machine.owners.managed_class(cls)
+        made = self.made(node, cls, "train" if module and not managed else "unknown")
+        init = self.machine.names.method(cls, "__init__")
+        if init is None:
+            for arg in node.args:
+                self.value(arg.value)
+            return made
+        for arg in node.args:
+            self.value(arg.value)
+        self._inline(node, self.machine.summary(init), self._roots(node, init, made), uses=False)
+        return made
+
+    def _roots(self, node: m.Call, target: Definition, owners: Locs | None) -> dict[str, Locs]:
+        """What each parameter of the callee is, in objects of the caller."""
+        assert isinstance(target.node, m.Function)
+        params = target.node.params
+        roots: dict[str, Locs] = {}
+        if owners is not None and is_method(target) and params:
+            roots[params[0].name] = owners
+            params = params[1:]
+        for param in params:
+            found = argument(node, params, param.name)
+            if found is not None and found[0] is not None and found[1]:
+                roots[param.name] = self.peek(found[0])
+        return roots
+
+    def peek(self, expr: m.Expr) -> Locs:
+        """The objects of an argument that was evaluated before: without doing its effects twice."""
+        if isinstance(expr, m.Call):
+            return self._last.get(expr.at, NOBODY)
+        before, self.quiet = self.quiet, True
+        locs = self.value(expr)
+        self.quiet = before
+        return locs
+
+    def call(self, node: m.Call) -> Locs:
+        """Apply a call and remember what it gave."""
+        if self.quiet and node.at in self._last:
+            return self._last[node.at]
+        locs = super().call(node)
+        self._last[node.at] = locs
+        return locs
+
+    # --- applying a summary ---
+
+    def _inline(self, node: m.Call, summary: Summary, roots: dict[str, Locs], *, uses: bool = True) -> Locs:
+        before = self.state.copy() if summary.modes or summary.uses else self.state
+        cache: dict[Loc, Locs] = {}
+
+        def here(loc: Loc) -> Locs:
+            if loc not in cache:
+                cache[loc] = self._translate(loc, roots, node)
+            return cache[loc]
+
+        if uses:
+            self._take_uses(node, summary, roots)
+        for loc, name, parts in summary.heap:
+            for owner in here(loc):
+                self.state.heap[owner, name] = capped(frozenset().union(*(here(part) for part in parts), NOBODY))
+                cache.clear()
+        for loc, mode in sorted(summary.modes, key=lambda pair: pair[0].depth()):
+            for mine in here(loc):
+                self.state.set_mode(frozenset({mine}), self._moved(mode, before.mode(mine), node))
+        for loc, what in summary.gone:
+            self.state.unmark(here(loc), what)
+        for loc, marks in summary.marks:
+            for mine in here(loc):
+                self.state.marks[mine] = self.state.marks.get(mine, frozenset()) | marks
+        return capped(frozenset().union(*(here(loc) for loc in summary.returns), NOBODY))
+
+    def _translate(self, loc: Loc, roots: dict[str, Locs], node: m.Call) -> Locs:
+        if loc.kind == "param":
+            return roots.get(loc.name, NOBODY)
+        if loc.kind == "outer":
+            return self._outer(loc)
+        if loc.kind == "new" or loc.parent is None:
+            return frozenset({self.machine.made_again(loc, self.path, node.at)})
+        return self.state.field(self._translate(loc.parent, roots, node), loc.name)
+
+    def _outer(self, loc: Loc) -> Locs:
+        """A variable of a scope around the callee: mine, if it is this one."""
+        if loc.path == f"{self.scope.path}:{self.scope.qualname}":
+            return self.state.env.get(loc.name, frozenset({loc}))
+        return frozenset({loc})
+
+    def _moved(self, mode: Mode, before: Mode, node: m.Call) -> Mode:
+        atoms: set[Atom] = set()
+        for atom in mode:
+            atoms |= before if atom.word == "entry" else {atom._replace(local=node.at)}
+        return few(atoms)
+
+    def _take_uses(self, node: m.Call, summary: Summary, roots: dict[str, Locs]) -> None:
+        if len(self.uses) > _MAX_USES * 4:
+            return
+        context = self.context(node)
+        for use in summary.uses:
+            if len(use.chain) >= _MAX_CHAIN:
+                continue
+            for loc in self._translate(use.loc, roots, node):
+                self._take(node, use, loc, context)
+
+    def _take(self, node: m.Call, use: Use, loc: Loc, context: Context) -> None:
+        mode = self._moved(use.mode, self.state.effective(loc), node)
+        mine = use._replace(
+            loc=loc,
+            mode=mode,
+            local=node.at,
+            loops=self.loops(),
+            context=use.context.seen_from(node, context),
+            marks=use.marks | self._marks(loc),
+            chain=(Step(self.path, node.at), *use.chain),
+        )
+        self.uses[use.path, use.at, loc, f"{use.kind}{node.at}"] = mine
+        if use.kind == "call" and use.context.trains:
+            self.state.mark(frozenset({loc}), "trained", use.path, use.at)
+            self._record_parts(mine)

@@ -1,0 +1,161 @@
+"""Summaries of all functions, each made once, and every use of a network with the modes it may meet."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bnlint.facts import model as m
+from bnlint.project.calls import Calls
+from bnlint.project.names import Definition, Names
+from bnlint.project.scopes import Scope
+from bnlint.project.torch.layers import Layers
+from bnlint.project.torch.modes import Walker
+from bnlint.project.torch.objects import Objects
+from bnlint.project.torch.owners import Owners
+from bnlint.project.torch.states import ENTRY, Loc, Mark, State, join
+from bnlint.project.torch.summary import Summary, Use
+
+_MAX_NESTING = 60
+_MAX_USES = 120
+_LIBRARIES = (
+    "torch", "torchvision", "timm", "lightning", "pytorch_lightning", "transformers", "accelerate", "segmentation_models_pytorch", "ignite",
+    "apex", "monai", "torch_geometric", "kornia",
+)  # fmt: skip
+
+
+class Machine(Objects):
+    """Analyses functions on demand; what is in progress (recursion) or nested too deeply has no known effect."""
+
+    def __init__(self, names: Names, calls: Calls, layers: Layers, owners: Owners) -> None:
+        super().__init__(names, calls, layers)
+        self.owners = owners
+        self.called: set[tuple[str, int]] = set()
+        self._summaries: dict[tuple[str, int], Summary] = {}
+        self._walkers: dict[tuple[str, int], Walker] = {}
+        self._nesting = 0
+
+    @staticmethod
+    def key(scope: Scope) -> tuple[str, int]:
+        """Identity of a function; a module's is (path, -1)."""
+        return scope.path, scope.node.at if scope.node is not None else -1
+
+    def is_manager(self, function: Definition) -> bool:
+        """Whether a function is a context manager made of a generator."""
+        return any(
+            (self.names.qualified(d, function.scope) or "").endswith("contextmanager")
+            for d in getattr(function.node, "decorators", ())
+        )
+
+    def summary(self, function: Definition) -> Summary:
+        """The effect of a function of the project."""
+        self.called.add(function.key)
+        return self.look(function.scope)
+
+    def look(self, scope: Scope) -> Summary:
+        """Analyse a function or module, once."""
+        key = self.key(scope)
+        if key not in self._summaries:
+            empty = Summary(key, getattr(scope.node, "name", ""))
+            if self._nesting > _MAX_NESTING:
+                return empty
+            self._summaries[key] = empty
+            self._nesting += 1
+            self._summaries[key] = self._analyse(scope, key)
+            self._nesting -= 1
+        return self._summaries[key]
+
+    def _analyse(self, scope: Scope, key: tuple[str, int]) -> Summary:
+        file = self.names.files[scope.path]
+        walker = Walker(scope, self, file)
+        if isinstance(scope.node, m.Function):
+            for param in scope.node.params:
+                walker.state.env[param.name] = frozenset({Loc("param", param.name)})
+            walker.run(scope.node.body)
+        else:
+            walker.run(file.body)
+        self._walkers[key] = walker
+        return self._summarise(walker, scope, key)
+
+    def _summarise(self, walker: Walker, scope: Scope, key: tuple[str, int]) -> Summary:
+        end = join(walker.ways_out) or State()
+        uses = [use for use in walker.uses.values() if use.loc.root().kind != "new"]
+        seen = _reachable(end, walker.returned)
+        return Summary(
+            key,
+            getattr(scope.node, "name", ""),
+            modes=tuple(sorted((loc, mode) for loc, mode in end.modes.items() if _leaves(loc, seen) and mode != ENTRY)),
+            heap=tuple((loc, name, parts) for (loc, name), parts in end.heap.items() if _leaves(loc, seen)),
+            marks=tuple((loc, marks) for loc, marks in end.marks.items() if _leaves(loc, seen) and marks),
+            gone=tuple((loc, "thawed by") for loc, marks in end.marks.items() if _frozen(marks)),
+            returns=frozenset(walker.returned),
+            uses=tuple(uses[:_MAX_USES]),
+        )
+
+    # --- everything ---
+
+    def all_uses(self) -> Iterator[tuple[Use, Scope, bool]]:
+        """Every use at the top of its chain: with the scope that holds it, and whether that scope was ever called."""
+        with _deep():
+            for path in self.names.files:
+                if self._is_torch(path):
+                    for scope in self.names.scopes(path).values():
+                        if scope.node is None or isinstance(scope.node, m.Function):
+                            self.look(scope)
+        for key, walker in list(self._walkers.items()):
+            for use in walker.uses.values():
+                resolved = use.loc.root().kind == "new"
+                if resolved or key not in self.called:
+                    yield use, walker.scope, resolved
+
+    def _is_torch(self, path: str) -> bool:
+        """Whether a file has to do with torch: it, or a file of the project that it imports, imports it."""
+        scope = self.names.scope(path)
+        for other in self.names.scopes(path).values():
+            for bindings in other.names.values():
+                for binding in bindings:
+                    if binding.kind == "import" and self._leads_to_torch(binding.node.module, binding.node.level, path):
+                        return True
+        return any(self._leads_to_torch(star.module, star.level, path) for star in scope.stars)
+
+    def _leads_to_torch(self, module: str, level: int, path: str) -> bool:
+        if not level and module.split(".", 1)[0] in _LIBRARIES:
+            return True
+        return self.names.modules.find(path, module, level) is not None
+
+    def walker(self, scope: Scope) -> Walker | None:
+        """The finished walk over a function, for its trace."""
+        self.look(scope)
+        return self._walkers.get(self.key(scope))
+
+
+def _leaves(loc: Loc, returned: frozenset[Loc]) -> bool:
+    """Whether an object is known outside of the function."""
+    root = loc.root()
+    return root.kind != "new" or root in returned
+
+
+def _reachable(state: State, returned: frozenset[Loc]) -> frozenset[Loc]:
+    """New objects that outlive the function: returned, or held by something that does."""
+    found = set(returned)
+    grown = True
+    while grown:
+        grown = False
+        for (owner, _), parts in state.heap.items():
+            if _leaves(owner, frozenset(found)) and not parts <= found:
+                found |= parts
+                grown = True
+    return frozenset(found)
+
+
+def _frozen(marks: frozenset[Mark]) -> bool:
+    return any(mark.what == "norms frozen" for mark in marks)
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

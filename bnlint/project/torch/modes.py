@@ -1,0 +1,358 @@
+"""Train and eval states through the statements of one function: branches, loops with their back edge, try, with."""
+
+from typing import Any
+
+from bnlint.facts import model as m
+from bnlint.facts.walk import walk
+from bnlint.frameworks import torch as table
+from bnlint.project.names import Definition, External
+from bnlint.project.scopes import Scope
+from bnlint.project.torch.evaluation import Context, function_context, loop_data, measures, trains
+from bnlint.project.torch.inlining import Inlining
+from bnlint.project.torch.states import NOBODY, UNKNOWN, Atom, Loc, Locs, Mode, State, join
+from bnlint.project.torch.words import names_in
+
+_PASSES = 3
+
+
+class _Loop:
+    """A loop on the way to the present statement, and where its jumps go."""
+
+    def __init__(self, node: m.For | m.While) -> None:
+        self.at = node.at
+        self.trains = trains(node.body)
+        self.data, self.train_data = loop_data(node) if isinstance(node, m.For) else (False, False)
+        self.measures = measures(node.body)
+        self.breaks: list[State] = []
+        self.continues: list[State] = []
+
+
+class Walker(Inlining):
+    """Runs one function (or module) on abstract states."""
+
+    def __init__(self, scope: Scope, machine: Any, file: m.FileFacts) -> None:
+        super().__init__(scope, machine)
+        self.file = file
+        self.uses = {}
+        self.ways_out: list[State] = []
+        self.returned: Locs = NOBODY
+        self._loops: list[_Loop] = []
+        self._no_grad = 0
+        self._questions: list[m.Expr] = []
+        self._fors: list[m.For] = []
+        self._base: Context | None = None
+
+    # --- what the floors below ask ---
+
+    def loops(self) -> tuple[int, ...]:
+        """The loops around the present statement, outermost first."""
+        return tuple(loop.at for loop in self._loops)
+
+    def context(self, node: m.Call) -> Context:
+        """Evidence of evaluation around a call."""
+        base = self._function_context()
+        inner = self._loops[-1] if self._loops else None
+        data = any(loop.data for loop in self._loops[-2:])
+        train_data = inner is not None and inner.train_data
+        named = any(
+            names_in(arg.value) & table.EVALUATION_DATA for arg in node.args if not isinstance(arg.value, m.Lambda)
+        )
+        step = inner.trains if inner is not None else base.step
+        return base._replace(
+            no_grad=base.no_grad or self._no_grad > 0,
+            data=data or named,
+            train_data=train_data or (base.train_data and not data),
+            metric=inner.measures if inner is not None else base.metric,
+            step=step,
+        )
+
+    def _function_context(self) -> Context:
+        if self._base is None:
+            self._base = self._look_at_function()
+        return self._base
+
+    def _look_at_function(self) -> Context:
+        node = self.scope.node
+        if not isinstance(node, m.Function):
+            return Context(function_trains=False)
+        first, last = node.at, max((n.at for n in walk(node.body)), default=node.at)
+        comments = [c.text for c in self.file.comments if first <= c.at <= last]
+        owner = self.machine.names.class_of(self.scope)
+        base = function_context(node.name, owner.node.name if owner is not None else "", comments)
+        decorated = any(self._is_no_grad(d) for d in node.decorators)
+        unlooped = tuple(s for s in node.body if not isinstance(s, m.For | m.While))
+        return base._replace(
+            no_grad=decorated,
+            metric=measures(node.body),
+            step=trains(unlooped),
+            function_trains=trains(node.body),
+            managed=self.machine.owners.managed(self.scope),
+        )
+
+    def _is_no_grad(self, expr: m.Expr) -> bool:
+        call = expr if isinstance(expr, m.Call) else None
+        name = self.machine.names.qualified(call.func if call is not None else expr, self.scope)
+        if name not in table.NO_GRAD:
+            return False
+        if call is None or not name.endswith("set_grad_enabled"):
+            return True
+        return bool(call.args) and isinstance(call.args[0].value, m.Const) and call.args[0].value.value is False
+
+    def asked_for_norm(self) -> bool:
+        """Whether an ``if`` around the statement asks what kind of module it is."""
+        for test in self._questions:
+            for node in walk(test):
+                if isinstance(node, m.Name) and (
+                    node.id in {"isinstance", "type", "issubclass"} or "BatchNorm" in node.id
+                ):
+                    return True
+                if (
+                    isinstance(node, m.Const)
+                    and isinstance(node.value, str)
+                    and ("Norm" in node.value or "bn" in node.value)
+                ):
+                    return True
+                if isinstance(node, m.Attr) and node.name == "__class__":
+                    return True
+        return False
+
+    # --- statements ---
+
+    def run(self, block: m.Block) -> None:
+        """Walk a whole body; its ways out are collected."""
+        if self._block(block):
+            self.ways_out.append(self.state)
+
+    def _block(self, block: m.Block) -> bool:
+        """Walk statements; False if control never reaches their end."""
+        return all(_TABLE[type(statement)](self, statement) is not False for statement in block)
+
+    def _way(self, block: m.Block, start: State) -> State | None:
+        self.state = start
+        return self.state if self._block(block) else None
+
+    def _assign(self, node: m.Assign) -> None:
+        if node.op != "=":
+            self.value(node.value)
+            return
+        locs = self.value(node.value)
+        for target in node.targets:
+            if isinstance(target, m.Attr) and target.name == "training":
+                self._set_training(target, node)
+                continue
+            self.bind(target, locs)
+            if isinstance(target, m.Attr) and target.name == "requires_grad":
+                self._set_requires_grad(target, node)
+            if isinstance(target, m.Name) and isinstance(node.value, m.Attr) and node.value.name == "training":
+                held = self.value(node.value.value)
+                self.state.saved[target.id] = (held, {loc: self.state.mode(loc) for loc in held})
+
+    def _set_training(self, target: m.Attr, node: m.Assign) -> None:
+        owners = self.value(target.value)
+        constant = node.value.value if isinstance(node.value, m.Const) else None
+        word = "train" if constant is True else "eval"
+        atom = Atom(word, self.path, node.at, "called", node.at)  # type: ignore[arg-type]
+        self.state.set_mode(owners, frozenset({atom}) if isinstance(constant, bool) else UNKNOWN)
+
+    def _set_requires_grad(self, target: m.Attr, node: m.Assign) -> None:
+        """``for p in net.parameters(): p.requires_grad = False`` is noted on the network."""
+        constant = node.value.value if isinstance(node.value, m.Const) else None
+        source = self._parameters_of(target.value)
+        if source:
+            self.state.mark(source, "weights frozen" if constant is False else "weights free", self.path, node.at)
+
+    def _parameters_of(self, expr: m.Expr) -> Locs:
+        loop = self._fors[-1] if self._fors else None
+        if loop is None or not isinstance(expr, m.Name) or self._questions:
+            return NOBODY
+        source = loop.iter
+        if (
+            isinstance(source, m.Call)
+            and isinstance(source.func, m.Attr)
+            and source.func.name in {"parameters", "named_parameters"}
+        ):
+            return self.value(source.func.value)
+        return NOBODY
+
+    def _do(self, node: m.Do) -> None:
+        self.value(node.value)
+        if isinstance(node.value, m.Call) and self._is_no_grad(node.value):
+            self._no_grad += 1  # torch.set_grad_enabled(False) as a statement
+
+    def _return(self, node: m.Return) -> bool:
+        self.returned |= self.value(node.value)
+        self.ways_out.append(self.state.copy())
+        return False
+
+    def _raise(self, node: m.Raise) -> bool:
+        self.value(node.value)
+        return False
+
+    def _jump(self, node: m.Jump) -> bool:
+        if node.kind == "pass" or not self._loops:
+            return True
+        (self._loops[-1].breaks if node.kind == "break" else self._loops[-1].continues).append(self.state.copy())
+        return False
+
+    def _if(self, node: m.If) -> bool:
+        self.value(node.test)
+        before = self.state
+        saved = self._saved_in(node.test)
+        if isinstance(node.test, m.Const) and not node.test.value:
+            return self._block(node.orelse)
+        self._questions.append(node.test)
+        then = self._way(node.body, before.copy())
+        self._questions.pop()
+        other = self._way(node.orelse, before.copy())
+        met = join([then, other])
+        self.state = met if met is not None else before
+        if met is not None and then is not None and other is not None:
+            self._after_restore(before, then, other, saved)
+        return met is not None
+
+    def _saved_in(self, test: m.Expr) -> dict[Loc, Mode]:
+        """Modes that the test remembers: ``if was_training:``."""
+        return self.state.saved[test.id][1] if isinstance(test, m.Name) and test.id in self.state.saved else {}
+
+    def _after_restore(self, before: State, then: State, other: State, saved: dict[Loc, Mode]) -> None:
+        """``if …: net.train()`` after an eval() is a restoration that depends on something: no mistake is seen there."""
+        for loc in {*then.modes, *other.modes}:
+            if loc in saved:
+                self.state.modes[loc] = saved[loc]
+                continue
+            was, one, two = before.mode(loc), then.mode(loc), other.mode(loc)
+            back = (two == was and _only(one, "train")) or (one == was and _only(two, "train"))
+            if one != two and back and any(atom.word == "eval" for atom in was):
+                self.state.modes[loc] = UNKNOWN
+
+        for loc in {*then.marks, *other.marks}:
+            one_kinds, two_kinds = _kinds(then, loc), _kinds(other, loc)
+            if any("norms frozen" in k and "thawed by" not in k for k in (one_kinds, two_kinds)):
+                self.state.unmark(frozenset({loc}), "thawed by")  # ``if freeze: net.freeze_bn()`` after train()
+
+    def _for(self, node: m.For) -> bool:
+        source = self.value(node.iter)
+        self._fors = [*self._fors, node]
+        alive = self._loop(node, lambda: self.bind(node.target, self.state.field(source, "[]")))
+        self._fors = self._fors[:-1]
+        return alive
+
+    def _while(self, node: m.While) -> bool:
+        return self._loop(node, lambda: self.value(node.test))
+
+    def _loop(self, node: m.For | m.While, begin: Any) -> bool:
+        entry = self.state
+        head = entry.copy()
+        after: State | None = None
+        loop = _Loop(node)
+        for _ in range(_PASSES if len(self._loops) < 4 else 1):
+            loop.breaks, loop.continues = [], []
+            self._loops.append(loop)
+            self.state = head.copy()
+            begin()
+            end = self._way(node.body, self.state)
+            self._loops.pop()
+            back = join([end, *loop.continues])
+            after = join([back, *loop.breaks])
+            grown = join([entry, back])
+            if back is None or grown is None or grown.same(head):
+                break
+            head = grown
+        # Loops are taken to run at least once: an empty loader is nobody's case.
+        self.state = after if after is not None else entry
+        return (
+            self._block(node.orelse) if after is not None and node.orelse else after is not None or not loop.continues
+        )
+
+    def _with(self, node: m.With) -> bool:
+        quiet = 0
+        switched: list[tuple[Loc, Mode]] = []
+        for item in node.items:
+            context = item.context
+            quiet += self._is_no_grad(context)
+            if isinstance(context, m.Call) and self._is_own_manager(context):
+                given = frozenset().union(*(self.value(arg.value) for arg in context.args), NOBODY)
+                switched += [(loc, self.state.mode(loc)) for loc in given]
+                self.state.set_mode(given, UNKNOWN)
+                continue
+            locs = self.value(context)
+            if item.target is not None:
+                self.bind(item.target, locs)
+        self._no_grad += quiet
+        alive = self._block(node.body)
+        self._no_grad -= quiet
+        for loc, mode in switched:
+            self.state.set_mode(frozenset({loc}), mode)
+        return alive
+
+    def _is_own_manager(self, call: m.Call) -> bool:
+        """A context manager that is given objects: it may switch their mode inside and restore it."""
+        meaning = self.machine.names.resolve(call.func, self.scope)
+        if isinstance(meaning, External) and meaning.name.startswith(table.HARMLESS):
+            return False
+        return isinstance(meaning, Definition) or meaning is None or isinstance(meaning, External)
+
+    def _try(self, node: m.Try) -> bool:
+        before = self.state.copy()
+        body = self._way(node.body, self.state)
+        ways = [body]
+        for handler in node.handlers:
+            start = join([before, body]) or before
+            ways.append(self._way(handler.body, start.copy()))
+        if body is not None and node.orelse:
+            ways[0] = self._way(node.orelse, body)
+        met = join(ways)
+        self.state = met if met is not None else before
+        return self._block(node.final) and met is not None
+
+    def _match(self, node: m.Match) -> bool:
+        self.value(node.subject)
+        before = self.state
+        met = join([before, *(self._way(case.body, before.copy()) for case in node.cases)])
+        self.state = met if met is not None else before
+        return met is not None
+
+    def _delete(self, node: m.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, m.Name):
+                self.state.env.pop(target.id, None)
+
+    def _assert(self, node: m.Assert) -> None:
+        self.value(node.test)
+
+    def _definition(self, node: m.Function | m.Class) -> None:
+        self.state.env.pop(node.name, None)
+
+
+def _only(mode: Mode, word: str) -> bool:
+    return bool(mode) and all(atom.word == word for atom in mode)
+
+
+def _kinds(state: State, loc: Loc) -> set[str]:
+    return {mark.what for mark in state.marks.get(loc, ())}
+
+
+def _ignore(_walker: Walker, _node: Any) -> None:
+    return
+
+
+_TABLE: dict[type, Any] = {
+    m.Assign: Walker._assign,
+    m.Do: Walker._do,
+    m.Return: Walker._return,
+    m.Raise: Walker._raise,
+    m.Jump: Walker._jump,
+    m.If: Walker._if,
+    m.For: Walker._for,
+    m.While: Walker._while,
+    m.With: Walker._with,
+    m.Try: Walker._try,
+    m.Match: Walker._match,
+    m.Delete: Walker._delete,
+    m.Assert: Walker._assert,
+    m.Function: Walker._definition,
+    m.Class: Walker._definition,
+    m.Import: _ignore,
+    m.From: _ignore,
+    m.Outer: _ignore,
+}

@@ -1,0 +1,178 @@
+"""What is known of objects beyond their mode: the class that made them, what they hold, the name a reader knows."""
+
+from bnlint.facts import model as m
+from bnlint.facts.walk import walk
+from bnlint.project.calls import Calls
+from bnlint.project.names import Definition, External, Names
+from bnlint.project.scopes import Scope
+from bnlint.project.torch.layers import UNKNOWN, Holding, Layers
+from bnlint.project.torch.states import Loc, Locs
+
+Maker = Definition | External | None
+
+
+class Objects:
+    """A register of the objects that are made anywhere in the project."""
+
+    def __init__(self, names: Names, calls: Calls, layers: Layers) -> None:
+        self.names = names
+        self.calls = calls
+        self.layers = layers
+        self._makers: dict[Loc, tuple[Maker, m.Call, Scope]] = {}
+        self._copies: dict[Loc, Locs] = {}
+        self._words: dict[Loc, str] = {}
+
+    def remember(self, loc: Loc, maker: Maker, call: m.Call, scope: Scope) -> None:
+        """An object was made by a call."""
+        self._makers[loc] = (maker, call, scope)
+
+    def remember_copy(self, loc: Loc, source: Locs) -> None:
+        """An object is a copy of another."""
+        self._copies[loc] = source
+
+    def made_again(self, loc: Loc, path: str, at: int) -> Loc:
+        """An object made inside of a function is another one for each call of the function."""
+        again = Loc("new", f"{loc.name}<{loc.path}:{loc.at}"[-120:], path, at)
+        if loc in self._makers:
+            self._makers[again] = self._makers[loc]
+        if loc in self._copies:
+            self._copies[again] = self._copies[loc]
+        if loc in self._words:
+            self._words.setdefault(again, self._words[loc])
+        return again
+
+    def name_of(self, locs: Locs, name: str) -> None:
+        """An object got a name; the first is kept."""
+        for loc in locs:
+            if loc.kind == "new":
+                self._words.setdefault(loc, name)
+
+    def words(self, loc: Loc) -> str:
+        """The object as a reader knows it."""
+        if loc.kind == "field" and loc.parent is not None:
+            inner = self.words(loc.parent)
+            return f"{inner}{loc.name}" if loc.name.startswith("[") else f"{inner}.{loc.name}"
+        return self._words.get(loc) or ("the network" if loc.kind == "new" else loc.words())
+
+    # --- classes ---
+
+    def class_of(self, loc: Loc, scope: Scope | None) -> Maker:
+        """The class (or outside maker) of an object; a parameter is one of the function whose scope is `scope`."""
+        if loc in self._copies:
+            sources = self._copies[loc]
+            return self.class_of(min(sources), scope) if sources else None
+        if loc.kind == "new":
+            return self._makers[loc][0] if loc in self._makers else None
+        if loc.kind == "param" and scope is not None:
+            return self._parameter(loc.name, scope)
+        if loc.kind == "field" and loc.parent is not None:
+            return self._field(loc, scope)
+        return None
+
+    def _parameter(self, name: str, scope: Scope) -> Maker:
+        cls = self.names.class_of(scope)
+        node = scope.node
+        if not isinstance(node, m.Function):
+            return None
+        if cls is not None and node.params and node.params[0].name == name and scope.parent is cls.scope:
+            return cls
+        annotation = next((p.annotation for p in node.params if p.name == name), None)
+        meaning = self.names.resolve(annotation, scope) if annotation is not None else None
+        if isinstance(meaning, Definition) and isinstance(meaning.node, m.Class):
+            return meaning
+        return None
+
+    def _field(self, loc: Loc, scope: Scope | None) -> Maker:
+        assert loc.parent is not None
+        owner = self.class_of(loc.parent, scope)
+        if not isinstance(owner, Definition) or not isinstance(owner.node, m.Class):
+            return None
+        values = self.names.attribute_values(owner, loc.name)
+        found = [self.calls.instance(v.expr, v.scope) for v in values if not isinstance(v.expr, m.Const)]
+        known = [kind for kind in found if kind is not None]
+        return known[0] if known and all(kind == known[0] for kind in known) else None
+
+    def method(self, owners: Locs, name: str, scope: Scope) -> Definition | None:
+        """A method of the project that a call on these objects means."""
+        for owner in sorted(owners):
+            cls = self.class_of(owner, scope)
+            if isinstance(cls, Definition) and isinstance(cls.node, m.Class):
+                found = self.names.method(cls, name)
+                if found is not None:
+                    return found
+        return None
+
+    def may_be_module(self, owners: Locs, scope: Scope) -> bool:
+        """Whether ``train()`` and ``eval()`` of these objects may be the mode switches of torch."""
+        classes = [self.class_of(owner, scope) for owner in owners]
+        known = [cls for cls in classes if isinstance(cls, Definition) and isinstance(cls.node, m.Class)]
+        return all(self.layers.is_module(cls) for cls in known)
+
+    def is_part(self, owners: Locs, name: str, scope: Scope) -> bool:
+        """Whether ``owner.name(x)`` calls an attribute that holds an object, and not a method."""
+        for owner in owners:
+            cls = self.class_of(owner, scope)
+            if isinstance(cls, Definition) and isinstance(cls.node, m.Class) and self.names.attribute_values(cls, name):
+                return True
+        return False
+
+    def overrides_train(self, loc: Loc, scope: Scope | None) -> bool:
+        """Whether the object's class has a ``train`` of its own (or is not known, so that it may have one)."""
+        cls = self.class_of(loc, scope)
+        if isinstance(cls, Definition) and isinstance(cls.node, m.Class):
+            return self.names.method(cls, "train") is not None
+        return False
+
+    # --- what objects hold ---
+
+    def holding(self, loc: Loc, scope: Scope | None) -> Holding:
+        """Layers with a mode that the object holds."""
+        if loc in self._copies:
+            sources = self._copies[loc]
+            return self.holding(min(sources), scope) if sources else UNKNOWN
+        if loc in self._makers:
+            maker, call, home = self._makers[loc]
+            return self._made(maker, call, home)
+        cls = self.class_of(loc, scope)
+        if cls is None and loc.kind == "field" and loc.parent is not None:
+            return self._attribute(loc, scope)
+        return self.layers.of(cls)
+
+    def _made(self, maker: Maker, call: m.Call, home: Scope) -> Holding:
+        if isinstance(maker, External) and maker.name.startswith("torch.nn."):
+            return self.layers.of_expression(call, home)
+        if isinstance(maker, Definition) and isinstance(maker.node, m.Class) and not self.layers.is_module(maker):
+            return UNKNOWN
+        if maker is None:
+            return UNKNOWN
+        return self.layers.of(maker, call)
+
+    def _attribute(self, loc: Loc, scope: Scope | None) -> Holding:
+        """All that the attribute is ever given, taken together."""
+        assert loc.parent is not None
+        owner = self.class_of(loc.parent, scope)
+        if not isinstance(owner, Definition) or not isinstance(owner.node, m.Class):
+            return UNKNOWN
+        values = [v for v in self.names.attribute_values(owner, loc.name) if not isinstance(v.expr, m.Const)]
+        if not values:
+            return UNKNOWN
+        found = self.layers.of_expression(values[0].expr, values[0].scope)
+        for value in values[1:]:
+            found |= self.layers.of_expression(value.expr, value.scope)
+        return found if found.sensitive == "yes" else UNKNOWN
+
+    # --- functions ---
+
+    def applied(self, function: m.Expr, scope: Scope) -> str:
+        """What ``net.apply(function)`` does: "freezes" norms, "switches" modes, or "" nothing to modes."""
+        meaning = self.names.resolve(function, scope)
+        body = meaning.node if isinstance(meaning, Definition) else function
+        switches = {n.name for n in walk(body) if isinstance(n, m.Attr) and n.name in {"eval", "train"}}
+        asks = any(
+            (isinstance(n, m.Const) and isinstance(n.value, str) and "Norm" in n.value)
+            or (isinstance(n, m.Attr | m.Name) and "Norm" in (n.name if isinstance(n, m.Attr) else n.id))
+            for n in walk(body)
+        )
+        if not switches:
+            return ""
+        return "freezes" if switches == {"eval"} and asks else "switches"

@@ -1,0 +1,230 @@
+"""The abstract state of a program point: which name means which object, and which mode each object may be in."""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+ModeWord = Literal["train", "eval", "entry", "unknown"]
+_MAX_OBJECTS = 6
+_MAX_FIELDS = 5
+
+
+class Loc(NamedTuple):
+    """An object, named by where it comes from, as seen from inside one function.
+
+    `kind` is ``param`` (`name`), ``outer`` (a variable `name` of the scope `path`), ``new`` (made at record `at` of
+    `path`), or ``field`` (attribute or item `name` of `parent`; ``[]`` is any item, ``*`` any attribute).
+    """
+
+    kind: Literal["param", "outer", "new", "field"]
+    name: str = ""
+    path: str = ""
+    at: int = -1
+    parent: "Loc | None" = None
+
+    def root(self) -> "Loc":
+        """The object at the beginning of the chain of fields."""
+        loc = self
+        while loc.parent is not None:
+            loc = loc.parent
+        return loc
+
+    def depth(self) -> int:
+        """Number of fields from the root."""
+        return 0 if self.parent is None else 1 + self.parent.depth()
+
+    def words(self) -> str:
+        """How a reader would write it: ``self.model``."""
+        if self.kind != "field" or self.parent is None:
+            return self.name or "the network"
+        return (
+            f"{self.parent.words()}{self.name}" if self.name.startswith("[") else f"{self.parent.words()}.{self.name}"
+        )
+
+
+class Atom(NamedTuple):
+    """One mode an object may be in, and the place that put it there; `local` is that place in the present function."""
+
+    word: ModeWord
+    path: str = ""
+    at: int = -1
+    how: Literal["called", "made", "left", "entry"] = "entry"
+    local: int = -1
+
+
+class Mark(NamedTuple):
+    """Something that happened to an object: loaded, trained, norms frozen …, and where."""
+
+    what: str
+    path: str
+    at: int
+
+
+Locs = frozenset[Loc]
+Mode = frozenset[Atom]
+NOBODY: Locs = frozenset()
+ENTRY: Mode = frozenset({Atom("entry")})
+UNKNOWN: Mode = frozenset({Atom("unknown")})
+
+
+class State:
+    """A program point. Mutable; copied where control splits."""
+
+    __slots__ = ("env", "heap", "marks", "modes", "saved")
+
+    def __init__(self) -> None:
+        self.env: dict[str, Locs] = {}
+        self.heap: dict[tuple[Loc, str], Locs] = {}
+        self.modes: dict[Loc, Mode] = {}
+        self.marks: dict[Loc, frozenset[Mark]] = {}
+        self.saved: dict[str, tuple[Locs, dict[Loc, Mode]]] = {}
+
+    def copy(self) -> "State":
+        """An independent copy."""
+        other = State()
+        other.env, other.heap = dict(self.env), dict(self.heap)
+        other.modes, other.marks, other.saved = dict(self.modes), dict(self.marks), dict(self.saved)
+        return other
+
+    def same(self, other: "State") -> bool:
+        """Whether both know the same (a fixed point is reached)."""
+        return (
+            self.modes == other.modes
+            and self.env == other.env
+            and self.heap == other.heap
+            and self.marks == other.marks
+        )
+
+    # --- objects ---
+
+    def field(self, owners: Locs, name: str) -> Locs:
+        """The objects that attribute or item `name` of `owners` may be."""
+        found: set[Loc] = set()
+        for owner in owners:
+            known = self.heap.get((owner, name))
+            if known is None and name == "[]":
+                items = [locs for (loc, key), locs in self.heap.items() if loc == owner and key.startswith("[")]
+                known = frozenset().union(*items) if items else None
+            if known is None and name.startswith("["):
+                known = self.heap.get((owner, "[]"))
+            if known is not None:
+                found |= known
+            elif owner.depth() < _MAX_FIELDS:
+                found.add(Loc("field", name, parent=owner))
+        return capped(found)
+
+    # --- modes ---
+
+    def mode(self, loc: Loc) -> Mode:
+        """Modes the object may be in: its own, else that of what holds it, else as on entry."""
+        step: Loc | None = loc
+        while step is not None:
+            if step in self.modes:
+                return self.modes[step]
+            if step.parent is not None:
+                if step.name.startswith("[") and (any_item := Loc("field", "[]", parent=step.parent)) in self.modes:
+                    return self.modes[any_item]
+                if Loc("field", "*", parent=step.parent) in self.modes:
+                    return UNKNOWN
+            step = step.parent
+        return ENTRY if loc.root().kind != "new" else UNKNOWN
+
+    def effective(self, loc: Loc) -> Mode:
+        """The mode that a call of the object meets: unknown too where a part of it was put in another mode."""
+        own = self.mode(loc)
+        words = {atom.word for atom in own}
+        for other, mode in self.modes.items():
+            if other != loc and _is_below(other, loc) and {a.word for a in mode} - words:
+                return own | UNKNOWN
+        for part in self._parts(loc):
+            if {a.word for a in self.mode(part)} - words:
+                return own | UNKNOWN
+        return own
+
+    def set_mode(self, locs: Locs, mode: Mode) -> None:
+        """Put objects and all they hold in a mode."""
+        stack, seen = list(locs), set[Loc]()
+        while stack:
+            loc = stack.pop()
+            if loc in seen:
+                continue
+            seen.add(loc)
+            self.modes[loc] = mode
+            for other in [o for o in self.modes if o != loc and _is_below(o, loc)]:
+                del self.modes[other]
+            stack.extend(self._parts(loc))
+
+    def _parts(self, loc: Loc) -> list[Loc]:
+        return [part for (owner, _), parts in self.heap.items() if owner == loc for part in parts if part != loc]
+
+    # --- marks ---
+
+    def mark(self, locs: Locs, what: str, path: str, at: int) -> None:
+        """Note that something happened to objects."""
+        for loc in locs:
+            self.marks[loc] = self.marks.get(loc, frozenset()) | {Mark(what, path, at)}
+
+    def unmark(self, locs: Locs, what: str) -> list[Mark]:
+        """Forget it; gives what was noted."""
+        gone: list[Mark] = []
+        for loc in locs:
+            old = self.marks.get(loc, frozenset())
+            hit = {mark for mark in old if mark.what == what}
+            if hit:
+                self.marks[loc] = old - hit
+                gone.extend(sorted(hit))
+        return gone
+
+    def marked(self, loc: Loc, what: str) -> Mark | None:
+        """The first such note on the object or on what holds it."""
+        step: Loc | None = loc
+        while step is not None:
+            hits = sorted(mark for mark in self.marks.get(step, ()) if mark.what == what)
+            if hits:
+                return hits[0]
+            step = step.parent
+        return None
+
+
+def _is_below(loc: Loc, ancestor: Loc) -> bool:
+    step = loc.parent
+    while step is not None:
+        if step == ancestor:
+            return True
+        step = step.parent
+    return False
+
+
+def capped(locs: Iterable[Loc]) -> Locs:
+    """Few enough objects to go on with."""
+    found = sorted(locs, key=repr) if not isinstance(locs, frozenset) or len(locs) > _MAX_OBJECTS else locs
+    return frozenset(list(found)[:_MAX_OBJECTS])
+
+
+def few(atoms: Iterable[Atom]) -> Mode:
+    """One atom for each word and local place, so that states stay small: the first in source order."""
+    kept: dict[tuple[str, int, str], Atom] = {}
+    for atom in sorted(atoms):
+        kept.setdefault((atom.word, atom.local, atom.how), atom)
+    return frozenset(list(kept.values())[:12])
+
+
+def join(states: Iterable[State | None]) -> State | None:
+    """What holds where several ways meet; None for no way at all."""
+    alive = [state for state in states if state is not None]
+    if len(alive) < 2:
+        return alive[0] if alive else None
+    joined = State()
+    for state in alive:
+        for name, locs in state.env.items():
+            joined.env[name] = capped(joined.env.get(name, NOBODY) | locs)
+        for key, locs in state.heap.items():
+            joined.heap[key] = capped(joined.heap.get(key, NOBODY) | locs)
+        for loc, marks in state.marks.items():
+            joined.marks[loc] = joined.marks.get(loc, frozenset()) | marks
+        joined.saved.update(state.saved)
+    for loc in {loc for state in alive for loc in state.modes}:
+        # An object made on one way only does not exist on the other, which so says nothing about its mode.
+        ways = [state for state in alive if loc.root().kind != "new" or loc in state.modes or loc.parent is not None]
+        modes = {state.mode(loc) for state in ways}
+        joined.modes[loc] = modes.pop() if len(modes) == 1 else few(atom for mode in modes for atom in mode)
+    return joined

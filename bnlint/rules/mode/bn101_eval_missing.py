@@ -1,0 +1,69 @@
+"""BN101 eval-missing: a network is evaluated in training mode."""
+
+from collections.abc import Iterator
+
+from bnlint.facts.model import FileFacts
+from bnlint.project.link import Project
+from bnlint.rules._base import Example, Finding, Meta, Place, rule
+
+_NET = """\
+import torch
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.bn = nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        return self.bn(self.fc(x))
+
+
+"""
+_BAD = """\
+def predict(path, data):
+    model = Net()
+    model.load_state_dict(torch.load(path))
+    with torch.no_grad():
+        return model(data)  # <-
+"""
+_GOOD = """\
+def predict(path, data):
+    model = Net()
+    model.load_state_dict(torch.load(path))
+    model.eval()
+    with torch.no_grad():
+        return model(data)
+"""
+META = Meta(
+    code="BN101",
+    name="eval-missing",
+    severity="error",
+    confidence="high",
+    persona="regular",
+    since="0.1",
+    frameworks=("torch",),
+    says="{net} holds {layer} and is evaluated here in training mode: {net}.eval() is missing",
+    why="In training mode each prediction depends on the other samples of its batch, dropout is on, and evaluation data move the running statistics.",
+    fix_safety="Unsafe: evaluation results change (that is the point), and the mode has to be set back before training goes on.",
+    references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
+    proof="test_bn101_eval_missing.py",
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+)
+
+
+@rule(META)
+def eval_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
+    """Find calls on evaluation data that meet training mode on every way."""
+    for verdict in project.torch.verdicts.of("eval missing", file.path):
+        related = [Place(path, at, says) for path, at, says in verdict.way]
+        yield META.finding(
+            file.path,
+            verdict.at,
+            related=related,
+            confidence=verdict.confidence,
+            net=verdict.network,
+            layer=verdict.layer,
+        )

@@ -1,0 +1,75 @@
+"""BN307 frozen-by-requires-grad-only: weights are frozen, statistics are not."""
+
+from collections.abc import Iterator
+
+from bnlint.facts.model import FileFacts
+from bnlint.project.link import Project
+from bnlint.rules._base import Example, Finding, Meta, Place, rule
+
+_NET = """\
+import torch
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.bn = nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        return self.bn(self.fc(x))
+
+
+"""
+_BAD = """\
+def finetune(head, loader, opt, loss_fn):
+    backbone = Net()
+    for p in backbone.parameters():
+        p.requires_grad = False  # <-
+    head.train()
+    for x, y in loader:
+        loss_fn(head(backbone(x)), y).backward()
+        opt.step()
+"""
+_GOOD = """\
+def finetune(head, loader, opt, loss_fn):
+    backbone = Net()
+    for p in backbone.parameters():
+        p.requires_grad = False
+    backbone.eval()
+    head.train()
+    for x, y in loader:
+        loss_fn(head(backbone(x)), y).backward()
+        opt.step()
+"""
+META = Meta(
+    code="BN307",
+    name="frozen-by-requires-grad-only",
+    severity="warning",
+    confidence="high",
+    persona="regular",
+    since="0.1",
+    frameworks=("torch",),
+    says="the weights of {net} are frozen, but it is trained through in training mode: its running statistics drift",
+    why="requires_grad = False does not reach running_mean and running_var, nor dropout; only eval() does.",
+    fix_safety="Unsafe: call eval() on the frozen part after every train().",
+    references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
+    proof="test_bn307_frozen_by_requires_grad_only.py",
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+)
+
+
+@rule(META)
+def frozen_by_requires_grad_only(file: FileFacts, project: Project) -> Iterator[Finding]:
+    """Find frozen networks whose statistics still move."""
+    for verdict in project.torch.verdicts.of("weights only", file.path):
+        related = [Place(path, at, says) for path, at, says in verdict.way]
+        yield META.finding(
+            file.path,
+            verdict.at,
+            related=related,
+            confidence=verdict.confidence,
+            net=verdict.network,
+            layer=verdict.layer,
+        )
