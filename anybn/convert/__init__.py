@@ -13,6 +13,7 @@ from anybn.convert.haiku import from_haiku, to_haiku
 from anybn.convert.keras import by_order, from_keras, to_keras
 from anybn.convert.onnx import from_onnx, to_onnx
 from anybn.convert.paddle import from_paddle, to_paddle
+from anybn.convert.saved import from_mapping, load, save, to_mapping
 from anybn.convert.torch import from_torch, to_torch
 
 __all__ = [
@@ -25,14 +26,18 @@ __all__ = [
     "from_flax",
     "from_haiku",
     "from_keras",
+    "from_mapping",
     "from_onnx",
     "from_paddle",
     "from_torch",
+    "load",
+    "save",
     "to_contrib",
     "to_equinox",
     "to_flax",
     "to_haiku",
     "to_keras",
+    "to_mapping",
     "to_onnx",
     "to_paddle",
     "to_torch",

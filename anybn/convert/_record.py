@@ -158,8 +158,8 @@ def channels(state: RunningStats, title: str) -> int:
     )
 
 
-def scalar(xp: Namespace, value: Array | int, dtype: Any) -> Array:
-    """Return a count as a 0-d array of the library (frameworks save theirs so)."""
+def scalar(xp: Namespace, value: Array | float, dtype: Any = None) -> Array:
+    """Return a count as a 0-d array of the library, of its own integer type unless told otherwise."""
     return xp.asarray(value, dtype=dtype)
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from anybn.convert import contrib, keras, paddle, torch
 from anybn.convert._flat import Names
+from anybn.errors import bad_value
 
 Framework = Literal["torch", "keras", "contrib", "paddle"]
 FLAT: dict[str, Names] = {"torch": torch.NAMES, "keras": keras.NAMES, "contrib": contrib.NAMES, "paddle": paddle.NAMES}
@@ -22,13 +23,17 @@ def find_layers(names: Iterable[str], framework: Framework) -> list[str]:
 
     Examples
     --------
+    >>> from anybn.convert import find_layers
     >>> find_layers(["stem.weight", "bn1.weight", "bn1.running_mean", "bn1.running_var"], "torch")
     ['bn1']
     """
+    if framework not in FLAT:
+        raise bad_value("no such framework", got=repr(framework), expected=", ".join(FLAT), hint="framework='torch'")
     wanted = FLAT[framework]
     present = [name.removesuffix(":0") for name in names]
+    there = set(present)
     found = [name.removesuffix(wanted.mean) for name in present if _last(name, wanted) == wanted.mean]
-    return [prefix.removesuffix(wanted.separator) for prefix in found if prefix + wanted.var in set(present)]
+    return [prefix.removesuffix(wanted.separator) for prefix in found if prefix + wanted.var in there]
 
 
 def _last(name: str, names: Names) -> str:

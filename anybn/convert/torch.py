@@ -78,7 +78,7 @@ def to_torch(snapshot: Snapshot, *, training: bool, prefix: str = "") -> Exporte
     params, filled = completed(params, state, ("scale", "offset") if affine else ())
     xp = of(state.mean).xp
     arrays = write(params, state, NAMES, prefix=prefix)
-    arrays[join(prefix, COUNT, ".")] = scalar(xp, state.steps, xp.int64)
+    arrays[join(prefix, COUNT, ".")] = scalar(xp, state.steps)
     momentum = momentum_of(carried.target.decay, weighs="new")
     arguments = {"num_features": size, "eps": carried.target.eps, "momentum": momentum, "affine": affine}
     return Exported(arrays, arguments, frozen_names(filled, NAMES, prefix=prefix), carried.not_carried, carried.notes)
