@@ -1,13 +1,15 @@
 """`BatchNorm`: a thin holder of parameters and running statistics around `anybn.batch_norm`."""
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
-from anybn._typing import Array, Device, Dtype, Namespace
+from anybn._typing import Array, Device, Dtype, Namespace, is_number
+from anybn.convert import Snapshot, saved
 from anybn.errors import bad_value
 from anybn.functional import batch_norm, init
+from anybn.namespace import of
 from anybn.semantics import Semantics, preset
-from anybn.state import Params, RunningStats
 
 
 class BatchNorm:
@@ -67,11 +69,12 @@ class BatchNorm:
 
     def state_dict(self) -> dict[str, Array]:
         """Return parameters and statistics as a plain mapping; what does not exist is left out."""
-        found = {**self.params._asdict(), **{f"running_{k}": v for k, v in self.state._asdict().items()}}
-        return {name: value for name, value in found.items() if value is not None}
+        return saved.to_mapping(self.params, self.state)
 
     def load_state_dict(self, mapping: Mapping[str, Array]) -> None:
         """Take parameters and statistics from such a mapping; names and shapes must match exactly.
+
+        The arrays may be of another library, dtype or device: they are brought to the layer's own.
 
         Raises
         ------
@@ -94,10 +97,20 @@ class BatchNorm:
                     expected=_shape(value),
                     hint="a layer with that number of channels",
                 )
-        taken = {name: mapping[name] for name in own}
-        self.params = Params(taken.get("scale"), taken.get("offset"))
-        self.state = RunningStats(**{k: taken.get(f"running_{k}") for k in RunningStats._fields})
+        taken = {name: saved.moved(mapping[name], like) for name, like in own.items()}
+        self.params, self.state = saved.from_mapping(taken)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write parameters, statistics and semantics to a safetensors file (see `anybn.convert.load`)."""
+        saved.save(path, Snapshot(self.params, self.state, self.semantics))
+
+    def load(self, path: str | PathLike[str]) -> None:
+        """Take parameters, statistics and semantics from such a file, whatever library wrote it."""
+        xp = of(self.state.mean).xp
+        snapshot = saved.load(path, xp=xp)
+        self.load_state_dict(saved.to_mapping(snapshot.params, snapshot.state))
+        self.semantics = snapshot.semantics
 
 
 def _shape(value: Array) -> tuple[int, ...]:
-    return () if isinstance(value, int) else tuple(value.shape)
+    return () if is_number(value) else tuple(value.shape)

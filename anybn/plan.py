@@ -105,7 +105,7 @@ def plan(shape: Sequence[int | None], axis: int | Sequence[int] = 1) -> Plan:
 
 def make_plan(shape: Shape, axis: int | Sequence[int]) -> Plan:
     """Return the plan without looking in the cache (symbolic sizes under a tracer are no keys)."""
-    shape = tuple(None if size != size else size for size in shape)  # Dask calls an unknown size nan
+    shape = tuple(None if isinstance(size, float) else size for size in shape)  # Dask's unknown size is nan
     if len(shape) < 2:
         raise bad_value(
             "x has too few axes",

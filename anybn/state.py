@@ -33,7 +33,7 @@ class Moments(NamedTuple):
         Sum of ``weight * (x - mean)**2``; the biased variance is ``m2 / count``.
     """
 
-    count: Array  # type: ignore[assignment]  # hides tuple.count, which nobody needs of moments
+    count: Array
     mean: Array
     m2: Array
 

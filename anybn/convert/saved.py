@@ -4,10 +4,11 @@ import json
 import struct
 import sys
 from collections.abc import Mapping
+from ctypes import addressof, create_string_buffer
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from anybn._typing import Array, Device, Namespace, is_number
 from anybn.convert._record import Snapshot
@@ -16,7 +17,7 @@ from anybn.namespace import device_of, dtype_name, of
 from anybn.semantics import Renorm, Semantics
 from anybn.state import Params, RunningStats
 
-# safetensors' name, struct's letter. bfloat16 has none: it is the upper half of a float32.
+# safetensors' name in files, struct's letter. bfloat16 has none: it is the upper half of a float32.
 _FORMATS = {"float16": ("F16", "e"), "bfloat16": ("BF16", ""), "float32": ("F32", "f"), "float64": ("F64", "d")}
 _DTYPES = {name: dtype for dtype, (name, _) in _FORMATS.items()}
 _KEY = "anybn"
@@ -72,7 +73,9 @@ def save(path: str | PathLike[str], snapshot: Snapshot, *, prefix: str = "") -> 
     library = _safetensors()
     dot = f"{prefix}." if prefix else ""
     mapping = to_mapping(snapshot.params, snapshot.state)
-    tensors = {f"{dot}{name}": _packed(value) for name, value in mapping.items()}
+    packed = {f"{dot}{name}": _packed(value) for name, value in mapping.items()}
+    buffers = {name: create_string_buffer(one.data, len(one.data)) for name, one in packed.items()}
+    tensors = {name: _described(library, one, buffers[name]) for name, one in packed.items()}
     library.serialize_file(tensors, str(path), {f"{dot}{_KEY}": json.dumps(asdict(snapshot.semantics))})
 
 
@@ -133,17 +136,33 @@ def _numbers(array: Array) -> list[float]:
     return [float(flat[i]) for i in range(flat.shape[0])]
 
 
-def _packed(value: Array) -> dict[str, Any]:
+class _Packed(NamedTuple):
+    dtype: str
+    shape: list[int]
+    data: bytes
+
+
+def _described(library: Any, packed: _Packed, buffer: Any) -> Any:
+    """Return what this version of safetensors takes for a tensor: an address since 0.8, the bytes before."""
+    if hasattr(library, "TensorSpec"):
+        return library.TensorSpec(
+            dtype=packed.dtype, shape=packed.shape, data_ptr=addressof(buffer), data_len=len(packed.data)
+        )
+    return packed._asdict()
+
+
+def _packed(value: Array) -> _Packed:
     if is_number(value) or not dtype_name(value.dtype).startswith(("float", "bfloat")):
-        return {"dtype": "I64", "shape": [], "data": struct.pack("<q", int(value))}
-    kind, letter = _FORMATS[dtype_name(value.dtype)]
+        return _Packed("int64", [], struct.pack("<q", int(value)))
+    name = dtype_name(value.dtype)
+    letter = _FORMATS[name][1]
     numbers = _numbers(value)
     if letter:
         data = struct.pack(f"<{len(numbers)}{letter}", *numbers)
     else:
         wide = struct.pack(f"<{len(numbers)}f", *numbers)
         data = b"".join(wide[i + 2 : i + 4] for i in range(0, len(wide), 4))
-    return {"dtype": kind, "shape": list(value.shape), "data": data}
+    return _Packed(name, list(value.shape), data)
 
 
 def _unpacked(entry: dict[str, Any], xp: Namespace, device: Device | None) -> Array:

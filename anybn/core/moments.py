@@ -30,7 +30,7 @@ class Centred(NamedTuple):
     mean: Array
     var: Array
     m2: Array
-    count: Array  # type: ignore[assignment]  # hides tuple.count
+    count: Array
 
 
 def centre(xp: Namespace, x: Array, plan: Plan, *, wide: bool = False, inplace: bool = False) -> Centred:

@@ -227,7 +227,7 @@ def _weights(xp: Namespace, mask: Array | None, weights: Array | None, plan: Pla
 
 def _expand(name: str, value: Array, plan: Plan) -> Array:
     """Return mask or weights with x's rank: (N,), x's shape without channel axes, or x's own rank with ones."""
-    shape = tuple(None if size != size else size for size in value.shape)
+    shape = tuple(None if isinstance(size, float) else size for size in value.shape)
     without = tuple(plan.shape[i] for i in plan.reduce)
     if len(shape) == plan.ndim and all(_one_or(a, b) for a, b in zip(shape, plan.shape, strict=True)):
         return value

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from anybn.errors import bad_value
 from anybn.kernels.base import Kernel, Request
+from anybn.kernels.numba_cpu import NUMBA
 from anybn.kernels.portable import PORTABLE
 
-OWN: tuple[Kernel, ...] = (PORTABLE,)
+OWN: tuple[Kernel, ...] = (NUMBA, PORTABLE)
 """Our rows, fastest first."""
 
 GROUP = "anybn.kernels"

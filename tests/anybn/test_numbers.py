@@ -87,10 +87,7 @@ def test_16_bit_is_computed_in_float32(name, dtype):
     kind = np.dtype(getattr(ml_dtypes, dtype, None) or dtype)
     x = (np.random.default_rng(0).standard_normal((70000, 2)) * 300 + 1).astype(kind)
     x[:, 1] = 1
-    if name == "torch":
-        given = xp.tensor(x.astype(np.float32)).to(getattr(xp, dtype))
-    else:
-        given = xp.asarray(x)
+    given = xp.tensor(x.astype(np.float32)).to(getattr(xp, dtype)) if name == "torch" else xp.asarray(x)
     params, state = anybn.init(2, xp=xp)
     y, new = anybn.batch_norm(given, params, state, training=True, semantics="onnx", decay=0)
     assert str(y.dtype).endswith(dtype)
