@@ -48,12 +48,12 @@ def join(contents: Iterable[Content]) -> Content:
 
 
 def either(contents: Iterable[Content]) -> Content:
-    """What is held by one of several models: certain only if each holds something."""
+    """What is held by one of several models: certain if each that can be looked into holds something."""
     parts = list(contents)
     if not parts:
         return UNKNOWN
     joined = join(parts)
-    if all(part.held for part in parts):
+    if all(part.held or not part.known for part in parts):
         return joined
     return Content(tuple(h._replace(sure=False) for h in joined.held), joined.known)
 
@@ -157,13 +157,12 @@ class Contents:
         return self.of_parts(parts, scope, depth)
 
     def of_parameter(self, parameter: Parameter, depth: int = 0) -> Content:
-        """What every known caller gives; unknown without callers."""
+        """What the known callers give, one or another; unknown without callers."""
         function = self._function(parameter.scope)
         passed = self.calls.passed(function, parameter.param.name) if function is not None else []
         given = [one.value for one in passed if one.value is not None and not _is_none(one.value.expr)]
-        if not given or len(given) != len(passed):
-            return either([*(self.of(v.expr, v.scope, depth + 1) for v in given), UNKNOWN])
-        return either([self.of(value.expr, value.scope, depth + 1) for value in given])
+        parts = [self.of(value.expr, value.scope, depth + 1) for value in given]
+        return join([*parts, *([] if given and len(given) == len(passed) else [UNKNOWN])])
 
     def _function(self, scope: Scope) -> Definition | None:
         if not isinstance(scope.node, m.Function):
