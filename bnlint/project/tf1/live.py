@@ -15,21 +15,19 @@ def key_of(scope: Scope) -> Key:
 
 
 def live_units(scans: Iterable[Scan], roots: frozenset[str]) -> frozenset[Key]:
-    """Scopes that can run: code of modules, what it names, what that names …, and in start files what nobody names.
+    """Scopes that can run: code of modules, what it names, what that names …, and all of the start files.
 
     Names are compared as words, so that a method of an object of unknown class counts as used: more is live than
     really is, never less (but for what is looked up by a string).
     """
     scans = list(scans)
     units = [unit for scan in scans for unit in scan.units]
-    everywhere: set[str] = set()
     by_name: dict[str, list[Unit]] = {}
     for unit in units:
-        everywhere |= unit.used
         by_name.setdefault(_name(unit.scope), []).append(unit)
     alive: set[Key] = set()
     words: set[str] = set()
-    stack = [unit for unit in units if unit.scope.node is None or _starts(unit.scope, roots, everywhere)]
+    stack = [unit for unit in units if unit.scope.node is None or unit.scope.path in roots]
     while stack:
         unit = stack.pop()
         if key_of(unit.scope) in alive:
@@ -58,10 +56,6 @@ def _whole(units: list[Unit], alive: set[Key], words: set[str]) -> frozenset[Key
                 words |= unit.used
                 grown = True
     return frozenset(alive)
-
-
-def _starts(scope: Scope, roots: frozenset[str], everywhere: set[str]) -> bool:
-    return scope.path in roots and _name(scope) not in everywhere and not isinstance(scope.node, m.Lambda)
 
 
 def _name(scope: Scope) -> str:

@@ -99,6 +99,8 @@ def update_ops_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
 def _covered(program: Program, project: Project) -> bool:
     if program.updates_run or program.incomplete:
         return True
+    if any(read.fate.verdict in ("constructor", "built") for read in program.reads):
+        return True  # tried, in a wrong way: BN302 says which
     # Built here, run elsewhere: whoever runs it may know of the collection.
     return not program.runs and project.tf1.updates_run_somewhere
 
