@@ -16,13 +16,19 @@ DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
 @cache
-def _installed() -> bool:
-    return find_spec("numba") is not None
+def _missing() -> str | None:
+    if find_spec("numba") is None:
+        return "numba is not installed (pip install anybn[fast])"
+    try:
+        drive()
+    except Exception as error:  # whatever a broken installation raises: the portable row must still compute
+        return f"numba does not work here: {error}"
+    return None
 
 
 @cache
 def drive() -> ModuleType:
-    """Import the compiled loops; raises ImportError where Numba is missing or broken."""
+    """Import the compiled loops; raises where Numba is missing or broken."""
     from anybn.kernels import numba_drive
 
     return numba_drive
@@ -46,8 +52,6 @@ def _np() -> Any:
 @lru_cache(maxsize=256)
 def why_not(request: Request) -> str | None:
     """Return what compiled loops cannot do of this request, for any library with memory on the CPU."""
-    if not _installed():
-        return "numba is not installed (pip install anybn[fast])"
     if request.dtype not in DTYPES:
         return f"no loop for dtype {request.dtype}"
     if request.weighted:
@@ -56,7 +60,7 @@ def why_not(request: Request) -> str | None:
         return "nothing to compute"
     if request.plan.layout is None:
         return "channel axes that are apart"
-    return None
+    return _missing()
 
 
 def refuses(request: Request) -> str | None:
