@@ -14,7 +14,8 @@ OPTIONAL = {
 MISSING = re.compile(
     r"could not import '([\w.]+)'|No module named '([\w.]+)'|needs (\w+(?:, \w+)*)$|([\w.]+) is not installed"
 )
-_skipped: Counter[str] = Counter()
+_missing: Counter[str] = Counter()
+_others: Counter[str] = Counter()
 
 
 def pytest_sessionstart(session):
@@ -42,9 +43,12 @@ def _count(report):
     if not report.skipped:
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    if (found := MISSING.search(reason)) is not None:
-        names = next(group for group in found.groups() if group)
-        _skipped.update(name.split(".")[0] for name in names.split(", "))
+    reason = reason.removeprefix("Skipped: ")
+    if (found := MISSING.search(reason)) is None:
+        _others[reason] += 1
+        return
+    names = next(group for group in found.groups() if group)
+    _missing.update(name.split(".")[0] for name in names.split(", "))
 
 
 def pytest_runtest_logreport(report):
@@ -56,8 +60,8 @@ def pytest_collectreport(report):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if not _skipped:
-        terminalreporter.write_line("missing libraries: none")
-        return
-    names = ", ".join(f"{name} ({count} skipped)" for name, count in sorted(_skipped.items()))
-    terminalreporter.write_line(f"missing libraries: {len(_skipped)}: {names}", yellow=True)
+    """Close every run with what was not there, and how many tests that cost."""
+    missing = ", ".join(f"{name} ({count} skipped)" for name, count in sorted(_missing.items()))
+    terminalreporter.write_line(f"missing libraries: {f'{len(_missing)}: {missing}' if missing else 'none'}")
+    for reason, count in sorted(_others.items()):
+        terminalreporter.write_line(f"skipped {count}: {reason}")
