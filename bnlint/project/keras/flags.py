@@ -8,6 +8,7 @@ from bnlint.facts.walk import calls as calls_below
 from bnlint.facts.walk import dotted
 from bnlint.frameworks.keras import TRAINING_WORDS
 from bnlint.project.calls import Calls, argument, is_method
+from bnlint.project.kinds import Kinds
 from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
 
@@ -19,6 +20,7 @@ class Flags:
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
+        self.kinds = Kinds(calls)
         self._told: dict[str, frozenset[str]] = {}
 
     def said(self, call: m.Call, scope: Scope, *, skip: int = 0) -> Said:
@@ -33,6 +35,10 @@ class Flags:
         target = self.calls.target(call, scope)
         if isinstance(target, Definition) and isinstance(target.node, m.Function):
             return self._by_signature(call, target)
+        methods = [self.calls.names.method(cls, "call") for cls in self.kinds.of(call.func, scope)]
+        answers = {self._by_signature(call, method) for method in methods if method is not None}
+        if answers:
+            return "missing" if answers == {"missing"} else "said" if "said" in answers else "unclear"
         positional = sum(arg.keyword is None for arg in call.args) - skip
         return "missing" if positional <= 1 else "unclear"
 
