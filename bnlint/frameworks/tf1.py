@@ -108,3 +108,14 @@ INFERENCE_NAMES = re.compile(
 CONSTRUCTORS = re.compile(
     r"^tensorflow\.(?:contrib\.)?(?:train|opt|tpu|keras\.optimizers)\.(?:\w+\.)*[A-Z]\w*Optimizer\w*$"
 )
+_KERAS_SLOTS = ("axis", "momentum", "epsilon")
+_FLAX_NORM = re.compile(r"^flax\.linen\.(?:\w+\.)*BatchNorm$")
+
+
+def constructor_slots(name: str) -> tuple[tuple[str, ...], str] | None:
+    """Positional parameters of a layer class, and where its training flag belongs."""
+    if is_norm_class(name) or is_keras_norm(name):
+        return _KERAS_SLOTS, "training"
+    if _FLAX_NORM.match(name):
+        return ("use_running_average", "axis", "momentum", "epsilon"), "use_running_average"
+    return None

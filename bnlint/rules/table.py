@@ -6,6 +6,7 @@ from bnlint.rules.flag.bn202_loop import training_flag_missing_in_loop
 from bnlint.rules.flag.bn205_functional_dropout_always_on import functional_dropout_always_on
 from bnlint.rules.flag.bn206_functional_batch_norm_flag import functional_batch_norm_flag
 from bnlint.rules.flag.bn207_flag_inverted import flag_inverted
+from bnlint.rules.flag.bn208_flag_in_wrong_slot import flag_in_wrong_slot
 from bnlint.rules.mode.bn101_eval_missing import eval_missing
 from bnlint.rules.mode.bn102_train_not_restored import train_not_restored
 from bnlint.rules.mode.bn103_eval_without_call import eval_without_call
@@ -20,8 +21,10 @@ from bnlint.rules.setup.bn402_eps import eps_too_large
 from bnlint.rules.setup.bn405_shallow_search import shallow_search
 from bnlint.rules.stats.bn301_update_ops_missing import update_ops_missing
 from bnlint.rules.stats.bn302_update_ops_misplaced import update_ops_misplaced
+from bnlint.rules.stats.bn303_keras_layer_in_graph import keras_layer_in_graph
 from bnlint.rules.stats.bn306_freeze_undone import freeze_undone
 from bnlint.rules.stats.bn307_frozen_by_requires_grad_only import frozen_by_requires_grad_only
+from bnlint.rules.stats.bn310_cond_prebuilt_branches import cond_prebuilt_branches
 from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
 
 RULES: tuple[Rule, ...] = (
@@ -38,10 +41,13 @@ RULES: tuple[Rule, ...] = (
     functional_dropout_always_on,  # BN205
     functional_batch_norm_flag,  # BN206
     flag_inverted,  # BN207
+    flag_in_wrong_slot,  # BN208
     update_ops_missing,  # BN301
     update_ops_misplaced,  # BN302
+    keras_layer_in_graph,  # BN303
     freeze_undone,  # BN306
     frozen_by_requires_grad_only,  # BN307
+    cond_prebuilt_branches,  # BN310
     updates_discarded,  # BN311
     momentum_convention,  # BN401
     eps_too_large,  # BN402

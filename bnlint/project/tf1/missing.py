@@ -15,6 +15,7 @@ from bnlint.project.scopes import Scope
 from bnlint.project.tf1.analysis import Tf1
 from bnlint.project.tf1.flags import Flag
 from bnlint.project.tf1.norms import Use
+from bnlint.project.tf1.slots import misplaced
 
 Evidence = Literal["sibling", "own", "program"]
 # Words for what never trains, whoever writes them; "inference" and "predict" often name the plain forward pass.
@@ -58,6 +59,8 @@ def missing(view: Tf1, path: str) -> Iterator[Missing]:
 
 
 def _direct(view: Tf1, use: Use) -> Missing | None:
+    if any(wrong.call is use.call for wrong in misplaced(view, use.scope.path)):
+        return None  # given, but in the wrong slot: BN208
     program = view.program(use.scope.path)
     scoped, hidden = program.scoped(use, use.norm.flag)
     if scoped or hidden:

@@ -59,6 +59,8 @@ def scan(names: Names, path: str) -> Scan:
                 used.add(node.id)
             elif isinstance(node, m.Attr):
                 used.add(node.name)
+                if node.name == "updates":
+                    used.add(".updates")  # an attribute, told from a variable of that name
             elif isinstance(node, m.Call):
                 site = Site(node, scope)
                 calls.setdefault(_tail(node), []).append(site)

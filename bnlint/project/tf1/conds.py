@@ -1,0 +1,82 @@
+"""``tf.cond`` over tensors that exist already: what they do is done whatever the condition says."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bnlint.facts import model as m
+from bnlint.facts.walk import walk
+from bnlint.project.calls import Site
+from bnlint.project.names import Definition, Value
+from bnlint.project.scopes import Scope
+from bnlint.project.tf1.analysis import Tf1
+from bnlint.project.tf1.norms import Use
+
+_BRANCHES = ("true_fn", "false_fn", "fn1", "fn2")
+
+
+class Prebuilt(NamedTuple):
+    """A cond whose branch `branch` only hands out `made`, a norm that updates in place and was built before."""
+
+    site: Site
+    branch: m.Lambda
+    made: Value
+    use: Use
+
+
+def prebuilt(view: Tf1, path: str) -> Iterator[Prebuilt]:
+    """Conds of one file with a branch whose update runs in any case."""
+    for site in view.scan(path).named("cond", "smart_cond"):
+        name = view.words.name(site.call.func, site.scope)
+        if name is None or not view.words.is_tensorflow(name):
+            continue
+        for branch in _branches(site.call):
+            found = _handed_out(view, site, branch)
+            if found is not None:
+                yield found
+                break
+
+
+def _branches(call: m.Call) -> Iterator[m.Lambda]:
+    for number, arg in enumerate(call.args):
+        if isinstance(arg.value, m.Lambda) and (arg.keyword in _BRANCHES or (arg.keyword is None and number in (1, 2))):
+            yield arg.value
+
+
+def _handed_out(view: Tf1, site: Site, branch: m.Lambda) -> Prebuilt | None:
+    if not isinstance(branch.body, m.Name):
+        return None
+    for value in _values(view, branch.body, site.scope):
+        use = _updates_in_place(view, value)
+        if use is not None and value.expr.at < site.call.at:
+            return Prebuilt(site, branch, value, use)
+    return None
+
+
+def _values(view: Tf1, name: m.Name, scope: Scope) -> list[Value]:
+    meaning = view.names.resolve(name, scope)
+    if isinstance(meaning, Value):
+        return [meaning]
+    hit = scope.lookup(name.id)
+    return [Value(b.node, hit[0]) for b in hit[1] if b.kind == "value"] if hit is not None else []
+
+
+def _updates_in_place(view: Tf1, value: Value) -> Use | None:
+    """The norm that `value` builds, if it can train and updates its averages in the forward pass."""
+    program = view.program(value.scope.path)
+    for use in _norms_of(view, value):
+        given = use.updates
+        in_place = given is not None and isinstance(given.expr, m.Const) and given.expr.value is None
+        if in_place and program.flag(use).can_train:
+            return use
+    return None
+
+
+def _norms_of(view: Tf1, value: Value) -> list[Use]:
+    inside = {node.at for node in walk(value.expr)}
+    found = [use for use in view.uses(value.scope.path) if use.call.at in inside]
+    if not found and isinstance(value.expr, m.Call):
+        target = view.graph.target(value.expr, value.scope)
+        if isinstance(target, Definition):
+            below = {node.at for node in walk(target.node)}
+            found = [use for use in view.uses(target.path) if use.call.at in below]
+    return found
