@@ -10,8 +10,9 @@ from anybn.errors import bad_value
 from anybn.kernels.base import Kernel, Request
 from anybn.kernels.numba_cpu import NUMBA
 from anybn.kernels.portable import PORTABLE
+from anybn.kernels.torch_cpu import TORCH_CPU
 
-OWN: tuple[Kernel, ...] = (NUMBA, PORTABLE)
+OWN: tuple[Kernel, ...] = (NUMBA, TORCH_CPU, PORTABLE)
 """Our rows, fastest first."""
 
 GROUP = "anybn.kernels"

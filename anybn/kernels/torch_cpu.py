@@ -1,0 +1,76 @@
+"""The row for torch tensors on the CPU: the compiled loops on the tensor's own memory, with their own backward pass.
+
+torch is not imported here but by the first call that needs it, and by then the caller has imported it.
+"""
+
+from functools import cache
+from types import ModuleType
+
+from anybn._typing import Array
+from anybn.kernels import numba_cpu
+from anybn.kernels.base import Kernel, Request
+from anybn.state import Gradients, Moments, Params
+
+
+@cache
+def _torch() -> ModuleType:
+    from anybn.kernels import torch_memory
+
+    return torch_memory
+
+
+def refuses(request: Request) -> str | None:
+    """Return why the row does not serve the request, or None."""
+    if request.library != "torch":
+        return "for torch tensors"
+    if request.device != "cpu":
+        return f"for tensors on the CPU, not on {request.device}"
+    if request.traced:
+        return "values are not known under torch.compile, torch.export, vmap or torch.func"
+    if request.op == "moments" and request.differentiated:
+        return "autograd must see how the moments are made"
+    reason = numba_cpu.why_not(request)
+    return _torch().mode() if reason is None else reason
+
+
+def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:
+    """Normalise by the batch's own statistics."""
+    y, mean, m2 = _torch().forward(request, x, params, eps)
+    return y, Moments(request.plan.count, mean, m2)
+
+
+def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array, eps: float) -> Array:
+    """Normalise by given statistics."""
+    return _torch().evaluate(request, x, params, mean, var, eps)
+
+
+def moments(request: Request, x: Array, weights: Array | None) -> Moments:
+    """Return the batch's statistics."""
+    return Moments(request.plan.count, *_torch().moments(request, x))
+
+
+def backward(
+    request: Request, dy: Array, x: Array, params: Params, moments: Moments, weights: Array | None, eps: float
+) -> Gradients:
+    """Gradients of `forward`."""
+    return Gradients(*_torch().backward(request, dy, x, params, moments.mean, moments.m2, eps))
+
+
+def backward_evaluate(
+    request: Request, dy: Array, x: Array, params: Params, mean: Array, var: Array, eps: float
+) -> Gradients:
+    """Gradients of `evaluate`."""
+    return Gradients(*_torch().backward_evaluate(request, dy, x, params, mean, var, eps))
+
+
+TORCH_CPU = Kernel(
+    name="torch-cpu",
+    refuses=refuses,
+    since="0.1",
+    tolerance=2e-6,
+    forward=forward,
+    evaluate=evaluate,
+    moments=moments,
+    backward=backward,
+    backward_evaluate=backward_evaluate,
+)
