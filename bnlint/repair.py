@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bnlint.config import Config
-from bnlint.facts import pool
 from bnlint.facts.collect import Text, with_data
+from bnlint.facts.deep import in_deep_thread
 from bnlint.finding import Finding
 from bnlint.fixes.apply import Attempt, applicable, attempt, compatible
 from bnlint.rules._base import Rule
@@ -47,7 +47,7 @@ def repair(analysis: Analysis, config: Config, rules: Sequence[Rule], level: str
             break
         attempts: dict[str, Attempt] = {}
         for path, group in groups.items():
-            done: Attempt = pool.in_deep_thread(attempt, analysis.text_of(path).data, group)
+            done: Attempt = in_deep_thread(attempt, analysis.text_of(path).data, group)
             for finding, reason in done.refused:
                 barred.add(_key(finding))
                 notes.append(f"{path}: the fix of {finding.code} was not applied: {reason}")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bnlint.config import Config
-from bnlint.facts import pool
 from bnlint.facts.collect import Text, collect, read_all
+from bnlint.facts.deep import in_deep_thread
 from bnlint.facts.model import FileFacts
 from bnlint.finding import Finding, Place
 from bnlint.project.link import link
@@ -80,7 +80,7 @@ def located(findings: Sequence[Finding], texts: Mapping[str, Text]) -> list[Find
         for place in _places(finding):
             if place.span is None:
                 wanted.setdefault(place.path, set()).add(place.at)
-    spans = {path: pool.in_deep_thread(_locate, texts[path].data, sorted(numbers)) for path, numbers in wanted.items()}
+    spans = {path: in_deep_thread(_locate, texts[path].data, sorted(numbers)) for path, numbers in wanted.items()}
 
     def placed(place: Place) -> Place:
         return place if place.span is not None else place._replace(span=spans[place.path][place.at])

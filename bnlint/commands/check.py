@@ -12,7 +12,8 @@ from bnlint.commands.choices import configuration
 from bnlint.config import Config, settings
 from bnlint.errors import BnlintError
 from bnlint.extensions import with_extensions
-from bnlint.facts.collect import decoded, read_all
+from bnlint.facts.collect import read_all
+from bnlint.facts.python_read import decoded
 from bnlint.report.model import Report
 from bnlint.report.table import Style, render
 from bnlint.rules._base import Rule

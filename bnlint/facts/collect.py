@@ -1,23 +1,22 @@
 """Sources → facts of all files: read, skip what holds no trigger word, parse the rest in a pool of processes."""
 
 import hashlib
-import io
 import os
 import pickle
 import re
-import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnlint.facts import pool
+from bnlint.facts.deep import in_deep_thread
 from bnlint.facts.imports import needed
 from bnlint.facts.model import FileFacts, Problem
+from bnlint.facts.python_read import LINE_END, decoded
 from bnlint.frameworks.triggers import FRAMEWORKS, TRIGGERS
 from bnlint.source import Source
 
 _TRIGGERS = re.compile(TRIGGERS)
 _FRAMEWORKS = re.compile(FRAMEWORKS)
-_LINE_END = re.compile(r"\r\n|\n|\r")
 _BYTES_PER_JOB = 60_000
 
 
@@ -31,16 +30,7 @@ class Text(NamedTuple):
 
     def lines(self) -> list[str]:
         """The lines of the file as LibCST counts them, without their ends."""
-        return _LINE_END.split(decoded(self.data))
-
-
-def decoded(data: bytes) -> str:
-    """Text of a file by its BOM or coding cookie; what cannot be decoded is replaced."""
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except (SyntaxError, UnicodeError):
-        encoding = "utf-8-sig"
-    return data.decode(encoding, "replace")
+        return LINE_END.split(decoded(self.data))
 
 
 def read_all(sources: Sequence[Source], *, size_limit: int) -> list[Text]:
@@ -116,7 +106,7 @@ def wanted_numbers(texts: Sequence[Text]) -> list[int]:
 def _parse(items: list[tuple[int, Text]], jobs: int, time_limit: float) -> Iterator[tuple[int, bytes, Problem | None]]:
     if jobs < 0:
         for number, text in items:
-            yield number, pool.in_deep_thread(facts_blob, text.source.path, text.digest, text.data), None
+            yield number, in_deep_thread(facts_blob, text.source.path, text.digest, text.data), None
         return
     # The largest first: a long file at the end would leave one process working alone.
     items = sorted(items, key=lambda item: -len(item[1].data))

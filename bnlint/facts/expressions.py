@@ -61,22 +61,35 @@ def _literal(n: Numbering, node: cst.Integer | cst.Float | cst.Imaginary | cst.S
 
 def _joined(n: Numbering, node: cst.ConcatenatedString) -> m.Expr:
     at = n.at(node)
-    parts: list[m.Expr] = []
+    parts: list[cst.BaseExpression] = []
     rest: cst.BaseExpression = node
     while isinstance(rest, cst.ConcatenatedString):
-        parts.append(expression(n, rest.left))
+        parts.append(rest.left)
         rest = rest.right
-    parts.append(expression(n, rest))
-    texts = [part.value for part in parts if isinstance(part, m.Const) and isinstance(part.value, str)]
-    if len(texts) == len(parts):
-        return m.Const(at, "".join(texts))
-    return m.Op(at, "f-string", tuple(parts))
+    parts.append(rest)
+    if all(isinstance(part, cst.SimpleString) for part in parts):
+        return m.Const(at, _text(parts))
+    # The pieces have no numbers of their own: to Python they are one string.
+    return m.Op(at, "f-string", tuple([value for part in parts for value in _values(n, part)]))
+
+
+def _text(parts: list[Any]) -> object:
+    try:
+        values = [ast.literal_eval(part.value) for part in parts]
+        return values[0][:0].join(values)
+    except (ValueError, SyntaxError, TypeError):
+        return ...
+
+
+def _values(n: Numbering, node: Any) -> list[m.Expr]:
+    """Expressions in an f-string; those of a format specification are left out."""
+    pieces = getattr(node, "parts", ())
+    return [expression(n, piece.expression) for piece in pieces if hasattr(piece, "expression")]
 
 
 def _formatted(n: Numbering, node: cst.FormattedString) -> m.Expr:
     at = n.at(node)
-    parts = [expression(n, part.expression) for part in node.parts if isinstance(part, cst.FormattedStringExpression)]
-    return m.Op(at, "f-string", tuple(parts))
+    return m.Op(at, "f-string", tuple(_values(n, node)))
 
 
 def arguments(n: Numbering, args: Any) -> tuple[m.Arg, ...]:
@@ -139,6 +152,15 @@ def _index(n: Numbering, part: cst.BaseSlice) -> m.Expr:
 def _subscript(n: Numbering, node: cst.Subscript) -> m.Expr:
     at = n.at(node)
     value = expression(n, node.value)
+    only = node.slice[0].slice
+    if (
+        len(node.slice) == 1
+        and isinstance(only, cst.Index)
+        and isinstance(only.value, cst.Tuple)
+        and only.value.elements
+    ):
+        # `a[b, c]` and `a[(b, c)]` are the same program, and have the same facts.
+        return m.Item(at, value, tuple([expression(n, element.value) for element in only.value.elements]))
     return m.Item(at, value, tuple([_index(n, element.slice) for element in node.slice]))
 
 
@@ -250,12 +272,6 @@ def _starred(n: Numbering, node: cst.StarredElement) -> m.Expr:
     return m.Star(at, expression(n, node.value))
 
 
-def _template(n: Numbering, node: Any) -> m.Expr:
-    at = n.at(node)
-    parts = [expression(n, part.expression) for part in node.parts if hasattr(part, "expression")]
-    return m.Op(at, "f-string", tuple(parts))
-
-
 _TABLE: dict[type, Convert] = {
     cst.Name: _name,
     cst.Attribute: _attribute,
@@ -288,4 +304,4 @@ _TABLE: dict[type, Convert] = {
     cst.StarredElement: _starred,
 }
 if hasattr(cst, "TemplatedString"):
-    _TABLE[cst.TemplatedString] = _template
+    _TABLE[cst.TemplatedString] = _formatted

@@ -1,92 +1,67 @@
-"""Numbers of records → lines and columns, for the files that report something.
+"""Numbers of records → lines and columns, for the files that report something."""
 
-LibCST's PositionProvider generates the code of the file and splits every token by a regular expression, which takes
-several times as long as the parse. Generating the code once and noting the offsets where each wanted node begins and
-ends is enough; `tests/bnlint/test_locate.py` holds the two equal.
-"""
-
+import ast
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterable
 
-import libcst as cst
-from libcst._nodes.internal import CodegenState
-
-from bnlint.facts.extract import Tree, read_tree
+from bnlint.facts.deep import deep_recursion
+from bnlint.facts.python_read import LINE_END, decoded, read
 from bnlint.source import Span
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
-_BLOCKS = (cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match)
-
-
-class _Offsets(CodegenState):
-    """Generates code and notes where wanted nodes begin and end, without the whitespace around them."""
-
-    def __init__(self, module: cst.Module, wanted: frozenset[int]) -> None:
-        super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
-        self.wanted = wanted
-        self.length = 0
-        self.ranges: dict[int, tuple[int, int]] = {}
-        self.begun: dict[int, int] = {}
-
-    def add_indent_tokens(self) -> None:
-        self.tokens.extend(self.indent_tokens)
-        self.length += sum(map(len, self.indent_tokens))
-
-    def add_token(self, value: str) -> None:
-        self.tokens.append(value)
-        self.length += len(value)
-
-    def before_codegen(self, node: cst.CSTNode) -> None:
-        if id(node) in self.wanted:
-            self.begun[id(node)] = self.length
-
-    def after_codegen(self, node: cst.CSTNode) -> None:
-        if id(node) in self.wanted:
-            self.ranges.setdefault(id(node), (self.begun[id(node)], self.length))
-
-    @contextmanager
-    def record_syntactic_position(
-        self,
-        node: cst.CSTNode,
-        *,
-        start_node: cst.CSTNode | None = None,
-        end_node: cst.CSTNode | None = None,
-    ) -> Iterator[None]:
-        start = self.length
-        yield
-        if id(node) in self.wanted:
-            self.ranges[id(node)] = (start, self.length)
+_BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def locate(text: str | bytes, numbers: Iterable[int]) -> dict[int, Span]:
-    """Place of each record number in `text`: 1-based lines and columns (in characters), end exclusive."""
+    """Place of each record number in `text`: 1-based lines and columns (in characters), end exclusive.
+
+    A function or class is shown at its name, a block statement by its first line.
+    """
     wanted = sorted(set(numbers))
-    return spans(read_tree(text), wanted) if wanted else {}
+    if not wanted:
+        return {}
+    try:
+        with deep_recursion():
+            nodes = read(text).nodes
+    except (SyntaxError, ValueError):
+        from bnlint.facts.locate_tree import spans
+        from bnlint.facts.tree import read_tree
+
+        return spans(read_tree(text), wanted)
+    lines = LINE_END.split(decoded(text) if isinstance(text, bytes) else text)
+    outer = _strings(nodes) if sys.version_info < (3, 12) else {}
+    return {number: _span(outer.get(id(nodes[number]), nodes[number]), lines) for number in wanted}
 
 
-def spans(tree: Tree, numbers: Iterable[int]) -> dict[int, Span]:
-    """Like :func:`locate`, for a tree at hand. A block statement is shown by its first line."""
-    nodes = {number: _visible(tree.nodes[number]) for number in numbers}
-    state = _Offsets(tree.module, frozenset(map(id, nodes.values())))
-    tree.module._codegen(state)
-    code = "".join(state.tokens)
-    starts = [0, *(match.end() for match in _LINE_END.finditer(code))]
-
-    def position(offset: int) -> tuple[int, int]:
-        line = bisect_right(starts, offset)
-        return line, offset - starts[line - 1] + 1
-
-    found: dict[int, Span] = {}
-    for number, node in nodes.items():
-        start, end = state.ranges[id(node)]
-        if isinstance(node, _BLOCKS):
-            end = start + len(_LINE_END.split(code[start:end], maxsplit=1)[0].rstrip())
-        found[number] = Span(*position(start), *position(end))
+def _strings(nodes: list[ast.AST]) -> dict[int, ast.AST]:
+    """Nodes inside f-strings, whose places are wrong before Python 3.12, and the f-string to show instead."""
+    found: dict[int, ast.AST] = {}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr) and id(node) not in found:
+            found.update((id(inner), node) for inner in ast.walk(node))
     return found
 
 
-def _visible(node: cst.CSTNode) -> cst.CSTNode:
-    """A function or class is shown at its name: its own range begins at the first decorator and ends with its body."""
-    return node.name if isinstance(node, cst.FunctionDef | cst.ClassDef) else node
+def _span(node: ast.AST, lines: list[str]) -> Span:
+    if isinstance(node, _NAMED):
+        return _name(node, lines)
+    assert isinstance(node, ast.expr | ast.stmt)
+    line, column = node.lineno, _characters(lines[node.lineno - 1], node.col_offset)
+    if isinstance(node, _BLOCKS):
+        return Span(line, column + 1, line, len(lines[line - 1].rstrip()) + 1)
+    end = node.end_lineno or line
+    return Span(line, column + 1, end, _characters(lines[end - 1], node.end_col_offset or 0) + 1)
+
+
+def _characters(line: str, offset: int) -> int:
+    """Python counts bytes of UTF-8; people count characters."""
+    return offset if line.isascii() else len(line.encode()[:offset].decode(errors="replace"))
+
+
+def _name(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, lines: list[str]) -> Span:
+    line = node.lineno
+    match = re.compile(rf"\b(?:def|class)\s+({re.escape(node.name)})\b").search(lines[line - 1])
+    if match is None:  # the name is written in another form (PEP 3131 normalises names), or on another line
+        return Span(line, node.col_offset + 1, line, len(lines[line - 1].rstrip()) + 1)
+    return Span(line, match.start(1) + 1, line, match.end(1) + 1)

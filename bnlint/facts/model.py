@@ -297,7 +297,7 @@ class Try(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One ``case``; `names` are what the pattern binds."""
+    """One ``case``; `names` are what the pattern binds, sorted."""
 
     names: tuple[str, ...]
     guard: Expr | None

@@ -5,6 +5,7 @@ native parser can overflow the stack of its process, so both must be survived.
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,10 +18,9 @@ from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from bnlint.facts.extract import RECURSION_LIMIT
+from bnlint.facts.deep import in_deep_thread
 
 _AHEAD = 2  # a worker is given its next task before it has finished the last one
-_STACK = 256 * 1024 * 1024
 Work = Callable[..., Any]
 
 
@@ -32,38 +32,10 @@ class Outcome(NamedTuple):
     failure: str | None = None
 
 
-def in_deep_thread(work: Work, *args: Any) -> Any:
-    """Call ``work(*args)`` where there is much stack: deep programs need it in the parser, in pickle and in codegen."""
-    box: list[Any] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            box.append(work(*args))
-        except BaseException as error:
-            failed.append(error)
-
-    before = threading.stack_size(_STACK)
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
-    try:
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    try:
-        while thread.is_alive():
-            thread.join(0.2)  # without a timeout Ctrl-C would wait for the thread
-    finally:
-        sys.setrecursionlimit(limit)
-    if failed:
-        raise failed[0]
-    return box[0]
-
-
 def _serve(connection: Connection, others: list[Connection], work: Work) -> None:
     """The life of a worker: read tasks without pause (so that the parent never blocks), work in a deep thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # syntax trees and facts have no cycles, and collecting garbage took half the time
     for other in others:
         other.close()
     tasks: SimpleQueue[Any] = SimpleQueue()

@@ -96,7 +96,9 @@ def _raise(r: Recorder, node: cst.Raise) -> m.Stmt:
 
 def _delete(r: Recorder, node: cst.Del) -> m.Stmt:
     at = r.at(node)
-    return m.Delete(at, (expression(r, node.target),))
+    bare = isinstance(node.target, cst.Tuple) and not node.target.lpar
+    targets = [element.value for element in node.target.elements] if bare else [node.target]  # type: ignore[attr-defined]
+    return m.Delete(at, tuple([expression(r, target) for target in targets]))
 
 
 def _assert(r: Recorder, node: cst.Assert) -> m.Stmt:
@@ -200,8 +202,8 @@ def _try(r: Recorder, node: cst.Try | cst.TryStar) -> m.Stmt:
     return m.Try(at, body, handlers, orelse, final)
 
 
-def _bound(pattern: Any) -> list[str]:
-    """Names that a match pattern binds."""
+def _bound(pattern: Any) -> tuple[str, ...]:
+    """Names that a match pattern binds, sorted."""
     found: list[str] = []
     stack = [pattern]
     while stack:
@@ -212,7 +214,7 @@ def _bound(pattern: Any) -> list[str]:
             found.append(node.rest.value)
         if isinstance(node, cst.CSTNode):
             stack.extend(reversed(node.children))
-    return found
+    return tuple(sorted(set(found)))
 
 
 def _match(r: Recorder, node: cst.Match) -> m.Stmt:
@@ -221,7 +223,7 @@ def _match(r: Recorder, node: cst.Match) -> m.Stmt:
     cases: list[m.Case] = []
     for case in node.cases:
         guard = expression(r, case.guard) if case.guard is not None else None
-        cases.append(m.Case(tuple(_bound(case.pattern)), guard, _body(r, case.body)))
+        cases.append(m.Case(_bound(case.pattern), guard, _body(r, case.body)))
     return m.Match(at, subject, tuple(cases))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import libcst as cst
 
-from bnlint.facts.extract import read_tree
+from bnlint.facts.tree import read_tree
 from bnlint.finding import Edit
 from bnlint.fixes.expressions import VERBS, CannotApply
 from bnlint.fixes.statements import AROUND, WITHIN, Lines, add_import
