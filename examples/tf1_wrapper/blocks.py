@@ -1,9 +1,5 @@
 """Building blocks of the network in train.py."""
 
-import os
-
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.layers needs tf_keras since TensorFlow 2.16
-
 import tensorflow.compat.v1 as tf
 
 

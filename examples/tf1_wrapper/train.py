@@ -3,8 +3,13 @@
 pip install tensorflow-cpu tf_keras && python train.py
 """
 
+import os
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tf.layers needs tf_keras since TensorFlow 2.16
+
 import numpy as np
-from blocks import dense_block, tf
+import tensorflow.compat.v1 as tf
+from blocks import dense_block
 
 tf.disable_v2_behavior()
 

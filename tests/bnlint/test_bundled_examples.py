@@ -1,4 +1,4 @@
-"""The README's first command: `bnlint examples/` finds the one mistake of each bundled program, and none in the repaired twins."""
+"""The README's first command: `bnlint examples/` finds the mistake of each bundled program, and none in the repaired twins."""
 
 import json
 import subprocess
@@ -9,12 +9,12 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MISTAKES = {
-    "tf1_update_ops.py": "BN301",
-    "tf1_wrapper/train.py": "BN201",
-    "keras_custom_loop.py": "BN202",
-    "torch_eval.py": "BN103",
-    "torch_momentum.py": "BN401",
-    "flax_updates.py": "BN311",
+    "tf1_update_ops.py": ("BN301",),
+    "tf1_wrapper/blocks.py": ("BN201",),
+    "keras_custom_loop.py": ("BN202",),
+    "torch_eval.py": ("BN101", "BN103"),  # the call that is none, and what follows from it
+    "torch_momentum.py": ("BN401",),
+    "flax_updates.py": ("BN311",),
 }
 
 
@@ -27,9 +27,9 @@ def lint(*arguments):
     return done.returncode, sorted((finding["path"], finding["code"]) for finding in findings)
 
 
-def test_each_program_has_its_one_finding():
+def test_each_program_has_its_finding():
     """Exit code 1, and exactly the mistakes that examples/README.md lists; the repaired twins in fixed/ are silent."""
-    assert lint(".") == (1, sorted(MISTAKES.items()))
+    assert lint(".") == (1, sorted((program, code) for program, codes in MISTAKES.items() for code in codes))
 
 
 def test_repaired_programs_are_clean():
@@ -37,7 +37,7 @@ def test_repaired_programs_are_clean():
     assert lint("fixed") == (0, [])
 
 
-@pytest.mark.parametrize(("program", "code"), MISTAKES.items(), ids=MISTAKES)
-def test_one_file_alone_is_enough(program, code):
+@pytest.mark.parametrize(("program", "codes"), MISTAKES.items(), ids=MISTAKES)
+def test_one_file_alone_is_enough(program, codes):
     """Handed one file, as pre-commit does, the linter reports that file's finding and knows the files around it."""
-    assert lint(program) == (1, [(program, code)])
+    assert lint(program) == (1, [(program, code) for code in codes])

@@ -50,9 +50,16 @@ def project(tmp_path):
     shutil.copy(ROOT / "examples/tf1_wrapper/blocks.py", tmp_path)
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "--message=blocks")
-    shutil.copy(ROOT / "examples/tf1_wrapper/train.py", tmp_path)
+    (tmp_path / "train.py").write_text(careless(), "utf-8")
     git(tmp_path, "add", "train.py")
     return tmp_path
+
+
+def careless():
+    """The repaired train.py, with the flag forgotten in one of its two calls of the wrapper."""
+    text = (ROOT / "examples/fixed/tf1_wrapper/train.py").read_text("utf-8")
+    assert text.count("dense_block(net, 32, is_training)") == 1
+    return text.replace("dense_block(net, 32, is_training)", "dense_block(net, 32)")
 
 
 def run_hook(hook, hooks, project):
@@ -85,7 +92,7 @@ def test_the_changed_file_is_reported_with_what_another_file_says(hooks, project
 
 def test_the_mistake_shows_across_files_only(tmp_path):
     """Without blocks.py beside it, train.py is clean: nothing is guessed of a wrapper that cannot be read."""
-    shutil.copy(ROOT / "examples/tf1_wrapper/train.py", tmp_path)
+    (tmp_path / "train.py").write_text(careless(), "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "bnlint", "train.py"],
         cwd=tmp_path,
