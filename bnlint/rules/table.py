@@ -3,6 +3,8 @@
 from bnlint.rules._base import Rule
 from bnlint.rules.flag.bn201_training_flag_missing import training_flag_missing
 from bnlint.rules.flag.bn202_loop import training_flag_missing_in_loop
+from bnlint.rules.flag.bn203_call_takes_no_training import call_takes_no_training
+from bnlint.rules.flag.bn204_flag_not_forwarded import flag_not_forwarded
 from bnlint.rules.flag.bn205_functional_dropout_always_on import functional_dropout_always_on
 from bnlint.rules.flag.bn206_functional_batch_norm_flag import functional_batch_norm_flag
 from bnlint.rules.flag.bn207_flag_inverted import flag_inverted
@@ -15,6 +17,7 @@ from bnlint.rules.mode.bn106_teacher_in_train_mode import teacher_in_train_mode
 from bnlint.rules.mode.bn107_export_in_train_mode import export_in_train_mode
 from bnlint.rules.mode.bn108_layer_built_in_forward import layer_built_in_forward
 from bnlint.rules.mode.bn109_train_override_broken import train_override_broken
+from bnlint.rules.mode.bn111_train_mode_at_inference import train_mode_at_inference
 from bnlint.rules.not_analysed import not_analysed
 from bnlint.rules.setup.bn401_momentum import momentum_convention
 from bnlint.rules.setup.bn402_eps import eps_too_large
@@ -36,8 +39,11 @@ RULES: tuple[Rule, ...] = (
     export_in_train_mode,  # BN107
     layer_built_in_forward,  # BN108
     train_override_broken,  # BN109
+    train_mode_at_inference,  # BN111
     training_flag_missing,  # BN201
     training_flag_missing_in_loop,  # BN202
+    call_takes_no_training,  # BN203
+    flag_not_forwarded,  # BN204
     functional_dropout_always_on,  # BN205
     functional_batch_norm_flag,  # BN206
     flag_inverted,  # BN207
