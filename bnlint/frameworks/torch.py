@@ -262,3 +262,9 @@ MODE_WORDS: Final = frozenset({
 })  # fmt: skip
 LOAD_METHODS: Final = frozenset({"load_state_dict", "load_pretrained", "load_weights", "load_checkpoint", "load_model"})
 PART_METHODS: Final = frozenset({"modules", "named_modules", "children", "named_children"})
+# Methods that every module has (and a use of one is no call of a part).
+MODULE_METHODS: Final = frozenset({
+    "parameters", "named_parameters", "buffers", "named_buffers", "state_dict", "zero_grad", "register_buffer", "register_parameter", "add_module",
+    "register_module", "register_forward_hook", "extra_repr", "get_submodule", "get_parameter", "get_buffer", "log", "log_dict", "save_hyperparameters",
+    "cuda", "cpu", "to", "float", "half", "double", "apply", "modules", "named_modules", "children", "named_children", "requires_grad_", "train", "eval",
+})  # fmt: skip

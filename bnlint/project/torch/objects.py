@@ -1,12 +1,16 @@
 """What is known of objects beyond their mode: the class that made them, what they hold, the name a reader knows."""
 
+from zlib import crc32
+
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
+from bnlint.frameworks.torch import MODE_WORDS, MODULE_METHODS
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, External, Names
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import UNKNOWN, Holding, Layers
 from bnlint.project.torch.states import Loc, Locs
+from bnlint.project.torch.words import parts
 
 Maker = Definition | External | None
 
@@ -32,7 +36,7 @@ class Objects:
 
     def made_again(self, loc: Loc, path: str, at: int) -> Loc:
         """An object made inside of a function is another one for each call of the function."""
-        again = Loc("new", f"{loc.name}<{loc.path}:{loc.at}"[-120:], path, at)
+        again = Loc("new", f"{crc32(f'{loc.name}|{loc.path}|{loc.at}'.encode()):08x}", path, at)
         if loc in self._makers:
             self._makers[again] = self._makers[loc]
         if loc in self._copies:
@@ -112,8 +116,9 @@ class Objects:
         """Whether ``owner.name(x)`` calls an attribute that holds an object, and not a method."""
         for owner in owners:
             cls = self.class_of(owner, scope)
-            if isinstance(cls, Definition) and isinstance(cls.node, m.Class) and self.names.attribute_values(cls, name):
-                return True
+            if isinstance(cls, Definition) and isinstance(cls.node, m.Class) and name not in MODULE_METHODS:
+                if self.names.attribute_values(cls, name) or not parts(name) & MODE_WORDS:
+                    return True
         return False
 
     def overrides_train(self, loc: Loc, scope: Scope | None) -> bool:

@@ -136,7 +136,7 @@ class State:
             if other != loc and _is_below(other, loc) and {a.word for a in mode} - words:
                 return own | UNKNOWN
         for part in self._parts(loc):
-            if {a.word for a in self.mode(part)} - words:
+            if {a.word for a in self.modes.get(part, ())} - words:
                 return own | UNKNOWN
         return own
 

@@ -172,7 +172,12 @@ def _never_set(verdicts: Verdicts, use: Use, scope: Scope) -> Verdict | None:
     machine = verdicts.machine
     if use.context.score < 3 or not verdicts.file_has_modes(use.path) or use.loc.kind != "param":
         return None
-    if not isinstance(scope.node, m.Function) or use.chain or _mentioned(machine, Definition(scope.node, scope)) or _any_eval(machine, use.path):
+    if (
+        not isinstance(scope.node, m.Function)
+        or use.chain
+        or _mentioned(machine, Definition(scope.node, scope))
+        or _any_eval(machine, use.path)
+    ):
         return None
     train = _trained_namesake(machine, use)
     if train is None:
