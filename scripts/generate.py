@@ -26,6 +26,7 @@ class Generated(NamedTuple):
 PAGES = (
     Generated("docs/rules/*.md", pages.rules),
     Generated("docs/semantics.md", pages.semantics),
+    Generated("docs/which-batch-norm.md", pages.which_batch_norm),
     Generated("docs/kernels.md", pages.kernels),
     Generated("docs/command-line.md", pages.command_line),
 )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -108,6 +109,26 @@ def semantics() -> dict[str, str]:
         )
     aliases = ", ".join(f"`{alias}` is `{name}`" for alias, name in ALIASES.items())
     return {"docs/semantics.md": "\n".join([*lines, f"\nOther names: {aliases}."])}
+
+
+def which_batch_norm() -> dict[str, str]:
+    """The page of porting recipes, with a short table of the presets in which a port can go wrong."""
+    from anybn.semantics import PRESETS
+
+    variance = {(): "biased", (1.0,): "unbiased"}
+    lines = [
+        "| name | framework | whose weight | decay | eps | running variance | zero debias | one value per channel |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in PRESETS.items():
+        weighs = f"`{row.argument}`: {row.argument_weighs}" if row.argument_weighs != "none" else "none"
+        decay = "cumulative" if row.decay is None else f"{row.decay:g}"
+        kind = variance.get(row.corrections) or " · ".join(f"n/(n-{c:g})" for c in row.corrections)
+        lines.append(
+            f"| `{name}` | {row.title} | {weighs} | {decay} | {row.eps:g} | {kind} | {row.debias} | {row.single} |"
+        )
+    template = Path(__file__).parent / "templates/which-batch-norm.md"
+    return {"docs/which-batch-norm.md": template.read_text("utf-8").replace("{{ table }}", "\n".join(lines))}
 
 
 def kernels() -> dict[str, str]:

@@ -30,18 +30,25 @@ def missing(code: str) -> list[str]:
     return sorted({name for name in IMPORT.findall(code) if importlib.util.find_spec(name) is None})
 
 
+# A page of recipes runs the frameworks, whose own deprecations are not ours.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 RUNNABLE = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader who types a page in from the top gets no error; a page that needs a missing library skips from there and names it."""
+    """A reader who types a page in gets no error; blocks that need a missing library are left out, and named at the end."""
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__docs__"}
+    lacking: dict[int, list[str]] = {}
     for line, code in blocks(page.read_text(encoding="utf-8")):
-        if lacking := missing(code):
-            pytest.skip(f"{page.name}:{line} needs {', '.join(lacking)}")
+        if absent := missing(code):
+            lacking[line] = absent
+            continue
         exec(compile("\n" * (line - 1) + code, str(page), "exec"), namespace)
+    if lacking:
+        names = sorted({name for absent in lacking.values() for name in absent})
+        pytest.skip(f"needs {', '.join(names)} for the blocks at lines {', '.join(map(str, lacking))}")
 
 
 def test_a_broken_block_is_found() -> None:
