@@ -10,9 +10,11 @@ TRIGGERS = (
     rb"|UPDATE_OPS|is_training|\btraining\b|GradientTape|\.minimize\(|apply_gradients|create_train_op|arg_scope"
     rb"|set_learning_phase|learning_phase|keras\.Model|keras\.layers|layers\.Layer|\bModel\)|\bLayer\)|\.trainable\b|train_step"
     rb"|trainable_variables|train\.Saver|Estimator|use_running_average|batch_stats|\bnnx\b|\blinen\b|\bhk\.|\bhaiku\b|\beqx\.|\bequinox\b"
+    rb"|\.fit\(|train_on_batch|KERAS_BACKEND|stateless_call|value_and_grad|\.apply\("
 )
 # … and one of these, or an import of another file of the project.
 FRAMEWORKS = (
     rb"\b(?:torch|torchvision|tensorflow|keras|tf_keras|tf_slim|slim|flax|haiku|equinox|jax|paddle|lightning|pytorch_lightning|timm"
-    rb"|transformers|tf|tflearn|sonnet|mxnet|mindspore)\b"
+    rb"|transformers|tf|tflearn|sonnet|mxnet|mindspore|mlx|onnx|chainer"
+    rb"|jittor|oneflow|tensorlayer|MinkowskiEngine|torch_geometric|inplace_abn)\b"
 )

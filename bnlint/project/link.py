@@ -7,6 +7,7 @@ from bnlint.facts.model import FileFacts
 from bnlint.project.calls import Calls
 from bnlint.project.constants import Constants
 from bnlint.project.contents import Contents
+from bnlint.project.flags import Forwarding
 from bnlint.project.jax.view import Jax
 from bnlint.project.keras.view import Keras
 from bnlint.project.names import Names
@@ -50,6 +51,11 @@ class Project:
     def norms(self) -> Norms:
         """Uses of batch norms of all frameworks."""
         return Norms(self.calls)
+
+    @cached_property
+    def forwarding(self) -> Forwarding:
+        """Flags of the mode that are not passed on."""
+        return Forwarding(self.calls, self.norms)
 
     @cached_property
     def contents(self) -> Contents:

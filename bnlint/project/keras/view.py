@@ -3,9 +3,11 @@
 from functools import cached_property
 
 from bnlint.project.contents import Content, Contents, join
+from bnlint.project.keras.classes import Classes
 from bnlint.project.keras.flags import Flags
 from bnlint.project.keras.losses import Losses
 from bnlint.project.keras.tapes import Tapes
+from bnlint.project.keras.version import Versions
 from bnlint.project.names import Definition
 
 
@@ -25,6 +27,16 @@ class Keras:
     def losses(self) -> Losses:
         """Training calls on the JAX and PyTorch backends."""
         return Losses(self.calls)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """Layers and models written as classes."""
+        return Classes(self.contents)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """The generation of Keras that files are written for."""
+        return Versions(self.calls.names)
 
     @cached_property
     def flags(self) -> Flags:
