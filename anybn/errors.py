@@ -21,6 +21,10 @@ class MissingDependency(AnybnError, ImportError):
     """An optional package is needed for this and is not installed."""
 
 
+class SyncError(AnybnError, RuntimeError):
+    """Processes that share a batch norm disagree, or one of them is gone."""
+
+
 def explain(what: str, *, got: object, expected: object, hint: str) -> str:
     """Return the one form of message used everywhere: what is wrong, got, expected, try."""
     return f"{what}: got {got}; expected {expected}; try {hint}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from operator import index
+from typing import Any
 
 from anybn._typing import Shape
 from anybn.errors import bad_value
@@ -103,7 +104,7 @@ def plan(shape: Sequence[int | None], axis: int | Sequence[int] = 1) -> Plan:
     return found
 
 
-def make_plan(shape: Shape, axis: int | Sequence[int]) -> Plan:
+def make_plan(shape: Sequence[Any], axis: int | Sequence[int]) -> Plan:
     """Return the plan without looking in the cache (symbolic sizes under a tracer are no keys)."""
     shape = tuple(None if isinstance(size, float) else size for size in shape)  # Dask's unknown size is nan
     if len(shape) < 2:

@@ -49,6 +49,11 @@ def by_statistics(
     return apply(xp, d, inverse_std(xp, _broadcast(xp, var, plan), eps), params, plan, inplace=inplace)
 
 
+def without_padding(xp: Namespace, x: Array, weights: Array, mean: Array, plan: Plan) -> Array:
+    """Return x with the mean in place of what has no weight and is not finite, so that padding poisons nothing."""
+    return xp.where((weights > 0) | xp.isfinite(x), x, _broadcast(xp, mean, plan))
+
+
 def inverse_std(xp: Namespace, var: Array, eps: float) -> Array:
     """Return ``1 / sqrt(var + eps)``."""
     return 1.0 / xp.sqrt(var + eps)

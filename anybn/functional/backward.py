@@ -1,16 +1,26 @@
 """`batch_norm_backward`: the gradients of `batch_norm`, for whoever has no automatic differentiation."""
 
+from typing import Protocol
+
 from anybn._typing import Array
 from anybn.core import running
-from anybn.core.backward import through_moments
-from anybn.errors import bad_type, bad_value
+from anybn.core.backward import through_merged, through_moments
+from anybn.errors import Unsupported, bad_type, bad_value, explain
 from anybn.functional import run
-from anybn.functional.train import check_short, group
+from anybn.functional.train import check_short, group, own_moments
 from anybn.functional.validate import Call, check
 from anybn.kernels.table import choose
 from anybn.namespace import dtype_name
 from anybn.semantics import Semantics
 from anybn.state import Gradients, Moments, Params, RunningStats
+
+
+class GradientReducer(Protocol):
+    """A reducer of `anybn.sync`: merges moments, and adds sums up over the processes."""
+
+    def __call__(self, moments: Moments, /) -> Moments: ...
+
+    def total(self, *sums: Array) -> tuple[Array, ...]: ...
 
 
 def batch_norm_backward(
@@ -27,6 +37,7 @@ def batch_norm_backward(
     mask: Array | None = None,
     weights: Array | None = None,
     ghost: int | None = None,
+    reduce: GradientReducer | None = None,
 ) -> Gradients:
     """Gradients of ``y, _ = batch_norm(x, params, state, …)``, given the gradient for y.
 
@@ -41,6 +52,9 @@ def batch_norm_backward(
     x, params, state, training, axis, semantics, eps, decay, mask, weights, ghost
         See `batch_norm`. ``state`` is needed in evaluation, and in training where the semantics normalises by it
         (batch renormalisation, Equinox' "ema").
+    reduce : reducer, optional
+        The reducer of `anybn.sync` that the forward pass used; every process calls with its own shard. The gradients of
+        scale and offset are the shard's: add them up over the processes for those of the whole batch.
 
     Returns
     -------
@@ -55,8 +69,7 @@ def batch_norm_backward(
     Notes
     -----
     Ioffe and Szegedy 2015, section 3; with weights in `anybn.core.backward`. Batch renormalisation (Ioffe 2017): no
-    gradient through r and d. For merged statistics (``reduce=`` of `batch_norm`) use the automatic differentiation of
-    the library.
+    gradient through r and d.
 
     Examples
     --------
@@ -70,7 +83,10 @@ def batch_norm_backward(
         x, params, state, training=training, axis=axis, semantics=semantics, eps=eps, decay=decay, mask=mask, weights=weights,
     )  # fmt: skip
     dy = _check_dy(call, dy, x)
-    found = _evaluation(call, dy, x, state) if not training else _training(call, dy, x, state, ghost)
+    if training and reduce is not None:
+        found = _merged(call, dy, x, state, ghost, reduce)
+    else:
+        found = _evaluation(call, dy, x, state) if not training else _training(call, dy, x, state, ghost)
     return _like_params(call, found, params or Params())
 
 
@@ -90,6 +106,28 @@ def _training(call: Call, dy: Array, x: Array, state: RunningStats | None, ghost
     if state is not None and semantics.renorm is not None:
         return _renormed(call, dy, x, state)
     return _through_batch(call, dy, x, call.params)
+
+
+def _merged(
+    call: Call, dy: Array, x: Array, state: RunningStats | None, ghost: int | None, reduce: GradientReducer
+) -> Gradients:
+    special = state is not None and (call.semantics.renorm is not None or call.semantics.normalize_by == "running")
+    if ghost is not None or special:
+        raise Unsupported(
+            explain(
+                "the gradient of merged statistics with these semantics",
+                got=f"semantics {call.semantics.name!r}, ghost={ghost}",
+                expected="semantics that normalise by the batch",
+                hint="torch or JAX, which differentiate batch_norm(reduce=...) themselves",
+            )
+        )
+    xp = call.xp
+    dy, wide = run.cast(xp, dy, call.compute), run.cast(xp, x, call.compute)
+    found = through_merged(
+        xp, dy, wide, call.params, reduce(own_moments(call, x)), call.weights, call.plan, call.eps,
+        total=reduce.total, wide=call.space.library.name == "numpy",
+    )  # fmt: skip
+    return found._replace(x=run.cast(xp, found.x, x.dtype))
 
 
 def _evaluation(call: Call, dy: Array, x: Array, state: RunningStats | None) -> Gradients:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from anybn._typing import Array
 from anybn.core import running
-from anybn.core.normalize import affine, by_statistics
+from anybn.core.normalize import affine, by_statistics, without_padding
 from anybn.errors import AnybnError, Unsupported, bad_value, explain
 from anybn.functional import run
 from anybn.functional.validate import Call
@@ -136,12 +136,11 @@ def _empty(call: Call, x: Array) -> Trained:
     xp = call.xp
     # Through the parameters, so that they get a gradient (of zeros) where somebody asks for it.
     wide = run.cast(xp, x, call.compute)
-    zeros = xp.sum(wide, axis=call.plan.reduce)
-    return run.cast(xp, affine(xp, wide, call.params, call.plan), x.dtype), Moments(0, zeros, zeros)
+    return run.cast(xp, affine(xp, wide, call.params, call.plan), x.dtype), own_moments(call, x)
 
 
 def _reduced(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) -> Trained:
-    moments = reduce(run.moments(call, x))
+    moments = reduce(own_moments(call, x))
     if state is not None and (call.semantics.normalize_by == "running" or call.semantics.first == "ignore"):
         return _by_running(call, x, state, moments), moments
     if state is not None and call.semantics.renorm is not None:
@@ -150,10 +149,21 @@ def _reduced(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) 
     return _by(call, x, moments.mean, running.biased(call.xp, moments), call.params), moments
 
 
+def own_moments(call: Call, x: Array) -> Moments:
+    """Return this process' moments; an empty shard has count 0 and takes part all the same."""
+    if call.plan.count != 0:
+        return run.moments(call, x)
+    zeros = call.xp.sum(run.cast(call.xp, x, call.compute), axis=call.plan.reduce)
+    return Moments(0 if call.weights is None else zeros, zeros, zeros)
+
+
 def _by(call: Call, x: Array, mean: Array, var: Array, params: Params) -> Array:
     """Normalise by statistics that autograd may record (kernels take them for constants)."""
     xp = call.xp
-    y = by_statistics(xp, run.cast(xp, x, call.compute), mean, var, params, call.plan, call.eps)
+    wide = run.cast(xp, x, call.compute)
+    if call.weights is not None:
+        wide = without_padding(xp, wide, call.weights, mean, call.plan)
+    y = by_statistics(xp, wide, mean, var, params, call.plan, call.eps)
     return run.cast(xp, y, x.dtype)
 
 

@@ -2,22 +2,55 @@
 
 from anybn._typing import Array
 from anybn.core.backward import through_batch, through_statistics
+from anybn.core.dense import forward as forward_dense
 from anybn.core.moments import Centred, as_moments, centre, centre_weighted
 from anybn.core.normalize import apply, by_statistics, inverse_std
 from anybn.kernels.base import Kernel, Request
+from anybn.plan import make_plan
 from anybn.state import Gradients, Moments, Params
 
 _IN_PLACE = frozenset({"numpy", "cupy", "torch"})
+_LARGE = 1 << 15  # values from which blocks are worth their bookkeeping
 _SMALL = frozenset({"float16", "bfloat16"})
 
 
 def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:
     """Normalise by the batch's own statistics."""
     xp = request.xp
+    if weights is None and request.library == "numpy" and x.size >= _LARGE:
+        found = _forward_dense(request, x, params, eps)
+        if found is not None:
+            return found
     inplace = _free(request)
     centred = _centre(request, x, weights)
     y = apply(xp, centred.d, inverse_std(xp, centred.var, eps), params, request.plan, inplace=inplace)
     return _narrow(request, y, x), as_moments(xp, centred, request.plan)
+
+
+def _forward_dense(request: Request, x: Array, params: Params, eps: float) -> tuple[Array, Moments] | None:
+    """Do it by blocks, in memory order; None where the channels do not lie together, or a sum overflowed."""
+    xp, plan = request.xp, request.plan
+    wide = _widen(request, x)
+    order = sorted(range(plan.ndim), key=lambda i: (-abs(wide.strides[i]), i))
+    packed = xp.permute_dims(wide, tuple(order))
+    fresh = wide is not x
+    if not packed.flags.c_contiguous:
+        # A copy in memory order costs a pass, but is where y will be.
+        packed, fresh = xp.asarray(packed, copy=True, order="C"), True
+    axes = tuple(order.index(i) for i in plan.axis)
+    layout = make_plan(packed.shape, axes).layout
+    if layout is None or tuple(sorted(axes)) != axes:
+        return None
+    out = packed if fresh else xp.empty_like(packed)
+    scale, offset = (None if one is None else xp.reshape(one, (-1,)) for one in params)
+    with xp.errstate(over="ignore", invalid="ignore"):
+        found = forward_dense(xp, xp.reshape(packed, layout), xp.reshape(out, layout), Params(scale, offset), eps)
+    if found is None:
+        return None
+    y = xp.permute_dims(out, tuple(order.index(i) for i in range(plan.ndim)))
+    mean, m2 = (xp.reshape(xp.astype(one, wide.dtype), plan.param_shape) for one in found)
+    assert plan.count is not None
+    return _narrow(request, y, x), Moments(plan.count, mean, m2)
 
 
 def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array, eps: float) -> Array:

@@ -135,7 +135,7 @@ def test_safetensors_is_a_normal_file(tmp_path):
     np.testing.assert_array_equal(found["net.bn.running_var"], [1, 1])
     loaded = convert.load(tmp_path / "bn.safetensors", xp=np, prefix="net.bn")
     assert loaded.semantics.name == "torch"
-    with pytest.raises(ValueError, match="no anybn layer in this file: got .*; expected .*; try the prefix"):
+    with pytest.raises(ValueError, match=r"no anybn layer in this file: got .*; expected .*; try the prefix"):
         convert.load(tmp_path / "bn.safetensors", xp=np)
 
 
@@ -162,5 +162,5 @@ def test_without_safetensors(monkeypatch, tmp_path):
 
 def test_unknown_names():
     """A mapping of another framework is refused, with the way to its converter."""
-    with pytest.raises(ValueError, match="this is no saved anybn layer: got weight; .*; try anybn.convert.from_torch"):
+    with pytest.raises(ValueError, match=r"this is no saved anybn layer: got weight; .*; try anybn.convert.from_torch"):
         convert.from_mapping({"weight": np.ones(3)})
