@@ -97,7 +97,8 @@ def forward(request: Request, x: Tensor, params: Params, eps: float) -> tuple[Te
 
 def evaluate(request: Request, x: Tensor, params: Params, mean: Tensor, var: Tensor, eps: float) -> Tensor:
     """Return y."""
-    if not _usable(x):
+    # A batch's own share in the statistics (blended evaluation) is autograd's to follow.
+    if not _usable(x) or mean.requires_grad or var.requires_grad:
         return PORTABLE.evaluate(request, x, params, mean, var, eps)  # type: ignore[misc]
     if request.differentiated:
         return _Evaluate.apply(x, *params, mean, var, request, eps)
