@@ -258,7 +258,7 @@ COMPUTING_METHODS: Final = frozenset({"forward", "forward_features", "forward_te
 # Words in the name of something unknown that is given a network: it may switch the mode.
 MODE_WORDS: Final = frozenset({
     "eval", "evaluate", "train", "mode", "freeze", "unfreeze", "test", "val", "valid", "validate", "fit", "predict", "infer", "inference", "setup", "prepare",
-    "load", "resume", "restore", "init", "initialize", "build", "create", "wrap", "convert", "setup", "run", "export", "set",
+    "load", "resume", "restore", "init", "initialize", "build", "create", "wrap", "convert", "run", "export", "set",
 })  # fmt: skip
 LOAD_METHODS: Final = frozenset({"load_state_dict", "load_pretrained", "load_weights", "load_checkpoint", "load_model"})
 PART_METHODS: Final = frozenset({"modules", "named_modules", "children", "named_children"})

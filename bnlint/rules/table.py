@@ -25,10 +25,13 @@ from bnlint.rules.setup.bn405_shallow_search import shallow_search
 from bnlint.rules.stats.bn301_update_ops_missing import update_ops_missing
 from bnlint.rules.stats.bn302_update_ops_misplaced import update_ops_misplaced
 from bnlint.rules.stats.bn303_keras_layer_in_graph import keras_layer_in_graph
+from bnlint.rules.stats.bn304_copy_without_buffers import copy_without_buffers
+from bnlint.rules.stats.bn305_swa_without_update_bn import swa_without_update_bn
 from bnlint.rules.stats.bn306_freeze_undone import freeze_undone
 from bnlint.rules.stats.bn307_frozen_by_requires_grad_only import frozen_by_requires_grad_only
 from bnlint.rules.stats.bn310_cond_prebuilt_branches import cond_prebuilt_branches
 from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
+from bnlint.rules.unused_suppression import unused_suppression
 
 RULES: tuple[Rule, ...] = (
     eval_missing,  # BN101
@@ -51,6 +54,8 @@ RULES: tuple[Rule, ...] = (
     update_ops_missing,  # BN301
     update_ops_misplaced,  # BN302
     keras_layer_in_graph,  # BN303
+    copy_without_buffers,  # BN304
+    swa_without_update_bn,  # BN305
     freeze_undone,  # BN306
     frozen_by_requires_grad_only,  # BN307
     cond_prebuilt_branches,  # BN310
@@ -59,4 +64,5 @@ RULES: tuple[Rule, ...] = (
     eps_too_large,  # BN402
     shallow_search,  # BN405
     not_analysed,  # BN901
+    unused_suppression,  # BN902
 )

@@ -116,9 +116,9 @@ class Objects:
         """Whether ``owner.name(x)`` calls an attribute that holds an object, and not a method."""
         for owner in owners:
             cls = self.class_of(owner, scope)
-            if isinstance(cls, Definition) and isinstance(cls.node, m.Class) and name not in MODULE_METHODS:
-                if self.names.attribute_values(cls, name) or not parts(name) & MODE_WORDS:
-                    return True
+            known = isinstance(cls, Definition) and isinstance(cls.node, m.Class) and name not in MODULE_METHODS
+            if known and (self.names.attribute_values(cls, name) or not parts(name) & MODE_WORDS):  # type: ignore[arg-type]
+                return True
         return False
 
     def overrides_train(self, loc: Loc, scope: Scope | None) -> bool:

@@ -8,10 +8,11 @@ from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks.torch import TEACHERS
 from bnlint.project.calls import own_nodes
-from bnlint.project.names import Definition
+from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.layers import Holding
+from bnlint.project.torch.layers import Holding, is_module_name
 from bnlint.project.torch.machine import Machine
+from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.states import Atom, Mark
 from bnlint.project.torch.summary import Step, Use
 from bnlint.project.torch.words import parts
@@ -34,28 +35,40 @@ class Verdict(NamedTuple):
 class Verdicts:
     """All uses of the project, judged once and kept by file."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, programs: Programs) -> None:
         self.machine = machine
+        self.programs = programs
+        self._norms: dict[str, bool] = {}
 
     @cached_property
     def uses(self) -> list[tuple[Use, Scope, bool]]:
         """Every use at the top of its chain."""
         return list(self.machine.all_uses())
 
-    @cached_property
-    def project_has_modes(self) -> bool:
-        """Whether any network class of the project holds a layer with a mode, so that an unknown one may too."""
-        return any(self.file_has_modes(path) for path in self.machine.names.files)
+    def program_has_modes(self, path: str) -> bool:
+        """Whether any network class of the program holds a layer with a mode, so that an unknown one may too."""
+        return any(self.file_has_modes(file.path) for file in self.programs.files(path))
 
     def file_has_modes(self, path: str) -> bool:
         """Whether a network class of this file holds a layer with a mode."""
+        return any(held.sensitive == "yes" for held in self._held_in(path))
+
+    def may_hold_batch_norm(self, expr: m.Expr, scope: Scope) -> bool:
+        """Whether a network holds a batch norm, or is unknown in a project whose own networks do."""
+        maker = self.machine.calls.instance(expr, scope)
+        if isinstance(maker, Definition) or (isinstance(maker, External) and is_module_name(maker.name)):
+            holding = self.machine.layers.of(maker)
+            if holding.sensitive != "maybe":
+                return holding.batch_norm
+        return any(held.batch_norm for file in self.programs.files(scope.path) for held in self._held_in(file.path))
+
+    def _held_in(self, path: str) -> Iterator[Holding]:
         layers = self.machine.layers
         for scope in self.machine.names.scopes(path).values():
             if isinstance(scope.node, m.Class):
                 cls = Definition(scope.node, scope)
-                if layers.is_module(cls) and layers.of(cls).sensitive == "yes":
-                    return True
-        return False
+                if layers.is_module(cls):
+                    yield layers.of(cls)
 
     def of(self, kind: str, path: str) -> list[Verdict]:
         """Mistakes of one kind in one file, one for each place."""
@@ -163,7 +176,7 @@ def _confidence(verdicts: Verdicts, holding: Holding, use: Use, called: bool) ->
         return None
     if holding.sensitive == "yes":
         return "high"
-    strong = called and use.context.score >= 2 and verdicts.project_has_modes
+    strong = called and use.context.score >= 2 and verdicts.program_has_modes(use.path)
     return "medium" if strong else None
 
 
@@ -175,7 +188,7 @@ def _never_set(verdicts: Verdicts, use: Use, scope: Scope) -> Verdict | None:
     if (
         not isinstance(scope.node, m.Function)
         or use.chain
-        or _mentioned(machine, Definition(scope.node, scope))
+        or _mentioned(verdicts, Definition(scope.node, scope))
         or _any_eval(machine, use.path)
     ):
         return None
@@ -188,12 +201,12 @@ def _never_set(verdicts: Verdicts, use: Use, scope: Scope) -> Verdict | None:
     return verdicts.verdict(use, holding, "medium", [(use.path, train, f"{use.loc.name} is put in training mode here")])
 
 
-def _mentioned(machine: Machine, function: Definition) -> bool:
+def _mentioned(verdicts: Verdicts, function: Definition) -> bool:
     """Whether any code of the project may name the function: its caller may set the mode in a way that was not understood."""
-    name = function.node.name
-    for path in machine.names.files:
-        for scope in machine.names.scopes(path).values():
-            for node in own_nodes(scope, machine.names.files[path]):
+    name, machine = function.node.name, verdicts.machine
+    for file in verdicts.programs.files(function.path):
+        for scope in machine.names.scopes(file.path).values():
+            for node in own_nodes(scope, file):
                 named = node.id if isinstance(node, m.Name) else node.name if isinstance(node, m.Attr) else ""
                 if named == name and isinstance(node, m.Name | m.Attr):
                     meaning = machine.names.resolve(node, scope)
@@ -268,7 +281,9 @@ def baked_in_train(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) 
     if (fuses and called) or not (called or use.marked("loaded") or use.marked("trained")):
         return None
     holding = verdicts.machine.holding(use.loc, scope)
-    if holding.sensitive != "yes" and not (holding.sensitive == "maybe" and called and verdicts.project_has_modes):
+    if holding.sensitive != "yes" and not (
+        holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
+    ):
         return None
     network = verdicts.machine.words(use.loc)
     way = [(atom.path, atom.at, _how(atom, network)) for atom in sorted(use.mode)[:1]]
@@ -313,7 +328,7 @@ def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
         return None
     holding = verdicts.machine.holding(use.loc, scope)
     called = any(atom.how == "called" for atom in use.mode)
-    likely = holding.sensitive == "maybe" and called and verdicts.project_has_modes
+    likely = holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
     if not holding.batch_norm and not likely:
         return None
     if verdicts.machine.overrides_train(use.loc, scope) or (

@@ -5,10 +5,12 @@ from functools import cached_property
 from bnlint.project.calls import Calls
 from bnlint.project.names import Names
 from bnlint.project.torch.construction import Construction
+from bnlint.project.torch.copying import Copying
 from bnlint.project.torch.functional import Functional
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.owners import Owners
+from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.verdicts import Verdicts
 
 
@@ -47,4 +49,14 @@ class Torch:
     @cached_property
     def verdicts(self) -> Verdicts:
         """Networks found in the wrong mode."""
-        return Verdicts(self.machine)
+        return Verdicts(self.machine, self.programs)
+
+    @cached_property
+    def copying(self) -> Copying:
+        """Copies and averages of weights."""
+        return Copying(self.names, self.programs)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Which files belong together."""
+        return Programs(self.names)
