@@ -11,7 +11,6 @@ from bnlint.finding import Finding
 from bnlint.fixes.apply import Attempt, applicable, attempt, compatible
 from bnlint.rules._base import Rule
 from bnlint.run import Analysis, analyse
-from bnlint.triage import choose
 
 _ROUNDS = 25
 _Key = tuple[str, str, str]
@@ -41,13 +40,14 @@ def repair(analysis: Analysis, config: Config, rules: Sequence[Rule], level: str
     barred: set[_Key] = set()
     single: set[str] = set()
     for _ in range(_ROUNDS):
-        todo = [f for f in applicable(choose(analysis.found, config).shown, level) if _key(f) not in barred]
+        todo = [f for f in applicable(analysis.shown(config).findings, level) if _allowed(f, config, barred)]
         groups = _groups(todo, analysis, single)
         if not groups:
             break
+        texts = analysis.by_path()
         attempts: dict[str, Attempt] = {}
         for path, group in groups.items():
-            done: Attempt = in_deep_thread(attempt, analysis.text_of(path).data, group)
+            done: Attempt = in_deep_thread(attempt, texts[path].data, group)
             for finding, reason in done.refused:
                 barred.add(_key(finding))
                 notes.append(f"{path}: the fix of {finding.code} was not applied: {reason}")
@@ -65,6 +65,10 @@ def repair(analysis: Analysis, config: Config, rules: Sequence[Rule], level: str
                 f"{path}: the fix of {finding.code} was taken back: the finding was still there, or a new one was"
             )
     return Repair(analysis, applied, tuple(notes))
+
+
+def _allowed(finding: Finding, config: Config, barred: set[_Key]) -> bool:
+    return _key(finding) not in barred and not any(finding.code.startswith(code) for code in config.unfixable)
 
 
 def _key(finding: Finding) -> _Key:

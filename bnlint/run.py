@@ -1,21 +1,18 @@
-"""A whole run: sources → facts → project → findings → what is shown, or repaired."""
+"""A whole run: sources → facts → project → findings → what is shown."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bnlint.config import Config
 from bnlint.facts.collect import Text, collect, read_all
-from bnlint.facts.deep import in_deep_thread
 from bnlint.facts.model import FileFacts
-from bnlint.finding import Finding, Place
+from bnlint.finding import Finding
 from bnlint.project.link import link
 from bnlint.report.model import Report
 from bnlint.rules._base import Rule
-from bnlint.source import Source, Span, discover
-from bnlint.triage import choose, order
-
-_AROUND = 2  # lines shown before and after the line of a finding
+from bnlint.shown import Shown, shown
+from bnlint.source import Source, discover
 
 
 class Analysis(NamedTuple):
@@ -25,18 +22,22 @@ class Analysis(NamedTuple):
     facts: tuple[FileFacts, ...]
     found: tuple[Finding, ...]
 
-    def text_of(self, path: str) -> Text:
-        """The text of the file reported as `path`."""
-        return next(text for text in self.texts if text.source.path == path)
+    def by_path(self) -> dict[str, Text]:
+        """Texts by the path that is reported."""
+        return {text.source.path: text for text in self.texts}
 
     def facts_of(self, path: str) -> FileFacts:
         """The facts of the file reported as `path`."""
         return next(facts for facts in self.facts if facts.path == path)
 
+    def shown(self, config: Config) -> Shown:
+        """What of it is shown."""
+        return shown(self.found, self.by_path(), config)
+
 
 def lint(paths: Sequence[Path], config: Config, rules: Sequence[Rule]) -> Report:
     """Lint files and folders."""
-    return lint_sources(discover(paths, config.selection), config, rules)
+    return lint_sources(discover(paths, config.selection, around=config.whole_project), config, rules)
 
 
 def lint_sources(sources: Sequence[Source], config: Config, rules: Sequence[Rule]) -> Report:
@@ -60,49 +61,7 @@ def analyse(
 
 
 def report(analysis: Analysis, config: Config, rules: Sequence[Rule], notes: Sequence[str] = ()) -> Report:
-    """What is shown of an analysis."""
-    triage = choose(analysis.found, config)
-    by_path = {text.source.path: text for text in analysis.texts}
-    findings = sorted(located(triage.shown, by_path), key=order)
+    """What is shown of an analysis, ready to be formatted."""
+    some = analysis.shown(config)
     files = sum(text.source.reported for text in analysis.texts)
-    return Report(tuple(findings), triage.hidden, _excerpts(findings, by_path), files, tuple(rules), tuple(notes))
-
-
-def _places(finding: Finding) -> Iterator[Place]:
-    yield finding.place
-    yield from finding.related
-
-
-def located(findings: Sequence[Finding], texts: Mapping[str, Text]) -> list[Finding]:
-    """The same findings with lines and columns."""
-    wanted: dict[str, set[int]] = {}
-    for finding in findings:
-        for place in _places(finding):
-            if place.span is None:
-                wanted.setdefault(place.path, set()).add(place.at)
-    spans = {path: in_deep_thread(_locate, texts[path].data, sorted(numbers)) for path, numbers in wanted.items()}
-
-    def placed(place: Place) -> Place:
-        return place if place.span is not None else place._replace(span=spans[place.path][place.at])
-
-    return [f._replace(place=placed(f.place), related=tuple(map(placed, f.related))) for f in findings]
-
-
-def _locate(data: bytes, numbers: Sequence[int]) -> dict[int, Span]:
-    from bnlint.facts.locate import locate
-
-    return locate(data, numbers)
-
-
-def _excerpts(findings: Iterable[Finding], texts: Mapping[str, Text]) -> dict[str, dict[int, str]]:
-    wanted: dict[str, set[int]] = {}
-    for finding in findings:
-        for place in _places(finding):
-            if place.span is not None:
-                last = min(place.span.end_line, place.span.line + 3 * _AROUND)
-                wanted.setdefault(place.path, set()).update(range(place.span.line - _AROUND, last + _AROUND + 1))
-    found: dict[str, dict[int, str]] = {}
-    for path, numbers in sorted(wanted.items()):
-        lines = texts[path].lines()
-        found[path] = {number: lines[number - 1] for number in sorted(numbers) if 0 < number <= len(lines)}
-    return found
+    return Report(some.findings, some.hidden, some.excerpts, files, tuple(rules), (*notes, *some.notes))

@@ -36,6 +36,10 @@ def check(args: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{source.path}\n" for source in sources if source.reported)
         return 0
     analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules)
+    if args.update_baseline:
+        return _update_baseline(analysis, config)
+    if args.add_ignores:
+        return _add_ignores(analysis, config)
     if args.fix or args.diff:
         return _repair(analysis, args, config, rules)
     return _say(report(analysis, config, rules), args, config)
@@ -54,6 +58,36 @@ def _sources(paths: Sequence[str], args: argparse.Namespace, config: Config) -> 
     around = discover([], config.selection, around_of=[file])
     mine = os.path.realpath(file)
     return [text, *(source for source in around if os.path.realpath(source.file or "") != mine)]
+
+
+def _update_baseline(analysis: Analysis, config: Config) -> int:
+    from bnlint.shown import write_baseline
+
+    if not config.baseline:
+        raise BnlintError(
+            "got --update-baseline without a baseline, expected --baseline FILE or `baseline` in the configuration"
+        )
+    file = config.path(config.baseline)
+    count = write_baseline(analysis.found, analysis.by_path(), config, file)
+    sys.stderr.write(f"{file}: {count} finding{'' if count == 1 else 's'} written\n")
+    return 0
+
+
+def _add_ignores(analysis: Analysis, config: Config) -> int:
+    from bnlint.commands.ignores import add_ignores, by_path
+    from bnlint.fixes.apply import write
+
+    texts = analysis.by_path()
+    total = 0
+    for path, findings in by_path(analysis.shown(config).findings).items():
+        done = add_ignores(texts[path].data, findings)
+        file = texts[path].source.file
+        if done.total and file is not None:
+            write(file, done.data)
+            total += done.total
+        _notes([f"{path}: no place for a comment: {finding.code} {finding.says}" for finding in done.left])
+    sys.stderr.write(f"{total} finding{'' if total == 1 else 's'} silenced\n")
+    return 0
 
 
 def _repair(analysis: Analysis, args: argparse.Namespace, config: Config, rules: Sequence[Rule]) -> int:

@@ -1,14 +1,14 @@
-"""What is shown of what was found."""
+"""What the configuration asks for: by code, persona, severity, confidence and file."""
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
 
 from bnlint.config import Config
 from bnlint.finding import Finding
 from bnlint.options import CONFIDENCES, PERSONAS, SEVERITIES
-
-Reason = Literal["not selected", "below the thresholds", "suppressed", "in the baseline"]
 
 
 class Triage(NamedTuple):
@@ -30,6 +30,8 @@ def choose(found: Iterable[Finding], config: Config) -> Triage:
     for finding in found:
         if not asked_for(finding, config):
             hidden["not selected"] += 1
+        elif ignored_in_file(finding, config):
+            hidden["ignored in their file"] += 1
         elif not loud_enough(finding, config):
             hidden["below the thresholds"] += 1
         else:
@@ -45,13 +47,25 @@ def asked_for(finding: Finding, config: Config) -> bool:
     """Whether code and persona are selected; the longer of two contradicting prefixes wins, and a whole code asks for
     its rule whatever its persona.
     """
-    selected, ignored = _longest(finding.code, config.select), _longest(finding.code, config.ignore)
+    selected, ignored = _longest(finding.code, config.selected()), _longest(finding.code, config.ignored())
     if selected <= ignored:
         return False
-    return finding.code in config.select or PERSONAS.index(finding.persona) <= PERSONAS.index(config.persona)
+    return finding.code in config.selected() or PERSONAS.index(finding.persona) <= PERSONAS.index(config.persona)
 
 
 def loud_enough(finding: Finding, config: Config) -> bool:
     """Whether severity and confidence reach the thresholds."""
     severe = SEVERITIES.index(finding.severity) >= SEVERITIES.index(config.min_severity)
     return severe and CONFIDENCES.index(finding.confidence) >= CONFIDENCES.index(config.min_confidence)
+
+
+def ignored_in_file(finding: Finding, config: Config) -> bool:
+    """Whether ``per-file-ignores`` has a pattern for the file with a beginning of the code."""
+    if not config.per_file_ignores:
+        return False
+    path = Path(finding.place.path).absolute()
+    inside = path.relative_to(config.folder.absolute()) if path.is_relative_to(config.folder.absolute()) else path
+    return any(
+        fnmatch(inside.as_posix(), pattern) and any(finding.code.startswith(code) for code in codes)
+        for pattern, codes in config.per_file_ignores
+    )

@@ -1,0 +1,1 @@
+"""What is shown of what was found: chosen by the configuration, not silenced by a comment, not known from before."""
