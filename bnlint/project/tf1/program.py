@@ -1,6 +1,8 @@
 """One program: the files that can run together, what of them is live, its train ops, batch norms and update routes."""
 
+import re
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from bnlint.facts import model as m
@@ -16,6 +18,9 @@ from bnlint.project.tf1.updates import Read, collection, routes
 
 if TYPE_CHECKING:
     from bnlint.project.tf1.analysis import Tf1
+
+# Files that by their name hold data, pictures or settings, and no training step.
+_HELPERS = re.compile(r"util|data|(?:^|_)io|config|setting|helper|visual|plot|log|image|param|metric", re.IGNORECASE)
 
 
 class Program:
@@ -41,8 +46,9 @@ class Program:
 
     @cached_property
     def incomplete(self) -> bool:
-        """Whether a file of the program could not be read."""
-        return any(self.view.names.files[path].problem is not None for path in self.files)
+        """Whether a file of the program that may build a train op could not be read."""
+        unread = [path for path in self.files if self.view.names.files[path].problem is not None]
+        return any(_HELPERS.search(PurePosixPath(path).stem) is None for path in unread)
 
     @cached_property
     def train_ops(self) -> list[Site]:

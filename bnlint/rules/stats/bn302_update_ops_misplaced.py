@@ -103,7 +103,8 @@ def update_ops_misplaced(file: FileFacts, project: Project) -> Iterator[Finding]
                 related = (Place(first.scope.path, first.call.at, "the first batch norm is built here"),)
                 yield _finding(file, read.site.call.at, "early", program, related)
         elif _matters(read, program):
-            yield _finding(file, read.fate.at, read.fate.verdict, program, _steps(program))
+            at = read.site.call.at if read.fate.verdict == "unused" else read.fate.at
+            yield _finding(file, at, read.fate.verdict, program, _steps(program))
 
 
 def _matters(read: Read, program: Program) -> bool:
