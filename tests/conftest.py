@@ -12,7 +12,7 @@ OPTIONAL = {
     "onnx", "onnxruntime", "optax", "safetensors", "tensorflow", "tf_keras", "tf_slim", "torch", "tqdm",
 }  # fmt: skip
 MISSING = re.compile(
-    r"could not import '([\w.]+)'|No module named '([\w.]+)'|needs (\w+(?:, \w+)*)$|([\w.]+) is not installed"
+    r"could not import '([\w.]+)'|No module named '([\w.]+)'|needs (\w+(?:, \w+)*)(?:$| for the blocks)|([\w.]+) is not installed"
 )
 _missing: Counter[str] = Counter()
 _others: Counter[str] = Counter()
