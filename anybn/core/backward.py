@@ -13,11 +13,12 @@ sums, while its ``x`` moves no statistic.) No mean of squares is subtracted from
 the forward pass.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from anybn._typing import Array, Namespace
 from anybn.core.moments import _sum
-from anybn.core.normalize import _broadcast, inverse_std
+from anybn.core.normalize import _broadcast, inverse_std, without_padding
 from anybn.core.running import biased
 from anybn.plan import Plan
 from anybn.state import Gradients, Moments, Params
@@ -63,6 +64,37 @@ def through_batch(
     dx = _factor(xp, inverse, params, plan) * (seen - share * (sums.dy + d * (inverse * inverse * sums.dy_d)))
     total = sums.dy if weights is None else _sum(xp, dy, plan, wide)
     return _gradients(xp, dx, inverse * sums.dy_d, total, params, plan)
+
+
+def through_merged(
+    xp: Namespace,
+    dy: Array,
+    x: Array,
+    params: Params,
+    moments: Moments,
+    weights: Array | None,
+    plan: Plan,
+    eps: float,
+    *,
+    total: Callable[[Array, Array], tuple[Array, ...]],
+    wide: bool = False,
+) -> Gradients:
+    """Gradients of the training pass of one shard of a batch whose moments were merged over processes.
+
+    Like `through_batch`, but ``moments`` are those of the whole batch, and ``total`` adds ``sum(dy)`` and
+    ``sum(dy * d)`` up over the processes. The parameters' gradients stay those of this shard.
+    """
+    share = _share(xp, x, moments, weights, plan)
+    seen = dy
+    if weights is not None:
+        seen = xp.where(_usable(xp, x, share), dy, xp.zeros_like(dy))
+        x = without_padding(xp, x, weights, moments.mean, plan)
+    d = x - _broadcast(xp, moments.mean, plan)
+    inverse = inverse_std(xp, _broadcast(xp, biased(xp, moments), plan), eps)
+    own = _Sums(_sum(xp, seen, plan, wide), _sum(xp, seen * d, plan, wide))
+    every = _Sums(*total(*own))
+    dx = _factor(xp, inverse, params, plan) * (seen - share * (every.dy + d * (inverse * inverse * every.dy_d)))
+    return _gradients(xp, dx, inverse * own.dy_d, _sum(xp, dy, plan, wide), params, plan)
 
 
 def through_statistics(

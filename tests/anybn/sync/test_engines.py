@@ -1,0 +1,141 @@
+"""K processes with uneven shards compute what one process computes on the whole batch, on engines run for real."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+HERE = Path(__file__).parent
+TOLERANCE = 1e-6
+
+
+@pytest.fixture(autouse=True)
+def _workload_importable(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """One thread each: the processes share two cores."""
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, sys.path)]),
+        **more,
+    }
+
+
+def run(command: list[str], **options) -> subprocess.CompletedProcess[str]:
+    """Run a command that must end well."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def start_gloo(script: str, size: int, folder: Path, *more: str) -> list[subprocess.Popen[str]]:
+    """Start every process of a gloo program."""
+    return [
+        subprocess.Popen(
+            [sys.executable, str(HERE / script), str(rank), str(size), str(folder / "store"), *more],
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in range(size)
+    ]  # fmt: skip
+
+
+def compare(folder: Path, size: int) -> None:
+    """Compare the processes' files with one process on the whole batch, in float64-checked NumPy."""
+    from workload import CASES, work
+
+    import anybn
+
+    parts = [np.load(folder / f"{rank}.npz") for rank in range(size)]
+    for channels, masked in CASES:
+        todo = work(size, channels, masked=masked)
+        params = anybn.Params(todo.scale, todo.offset)
+        state = anybn.RunningStats(np.zeros(channels, np.float32), np.ones(channels, np.float32))
+        y, new = anybn.batch_norm(todo.x, params, state, training=True, mask=todo.mask)
+        back = anybn.batch_norm_backward(todo.dy, todo.x, params, state, training=True, mask=todo.mask)
+
+        def joined(name, key=f"{channels}-{masked}"):
+            return np.concatenate([part[f"{key}-{name}"] for part in parts])
+
+        def added(name, key=f"{channels}-{masked}"):
+            return sum(part[f"{key}-{name}"] for part in parts)
+
+        close(joined("y"), y)
+        close(joined("dx"), back.x)
+        close(added("dscale"), back.scale)
+        close(added("doffset"), back.offset)
+        for part in parts:
+            close(part[f"{channels}-{masked}-mean"], new.mean)
+            close(part[f"{channels}-{masked}-var"], new.var)
+
+
+def close(many, one) -> None:
+    """Equal to 1e-6 of the larger of 1 and the largest value."""
+    assert many.shape == one.shape
+    assert np.isfinite(many).all()
+    assert np.abs(many - one).max(initial=0.0) <= TOLERANCE * max(1.0, np.abs(one).max(initial=0.0))
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_gloo_processes_compute_what_one_process_does(tmp_path, size):
+    """y, gradients and running statistics; shards of 6, 0, 1 and 9 samples; with and without masked NaN rows."""
+    pytest.importorskip("torch")
+    processes = start_gloo("engine_gloo.py", size, tmp_path, str(tmp_path))
+    errors = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * size, "\n".join(errors)[-3000:]
+    compare(tmp_path, size)
+
+
+@pytest.mark.parametrize("what", ["channels", "dtype", "later", "missing"])
+def test_processes_that_disagree_are_told_so(tmp_path, what):
+    """Another number of channels, another dtype, a lost process: a sentence within the time limit, no hang."""
+    pytest.importorskip("torch")
+    processes = start_gloo("engine_disagree.py", 2, tmp_path, what)
+    answers = [process.communicate(timeout=60) for process in processes]
+    assert processes[0].returncode == 3, answers
+    assert answers[0][0].startswith("SyncError")
+    assert "expected" in answers[0][0]
+
+
+def test_mpi_ranks_compute_what_one_process_does(tmp_path):
+    """Four ranks, NumPy arrays in place, explicit backward pass."""
+    pytest.importorskip("mpi4py")
+    mpirun = shutil.which(
+        "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    )
+    assert mpirun is not None, "mpi4py is installed, mpirun is not"
+    run(
+        [mpirun, "-n", "4", sys.executable, "-m", "mpi4py", str(HERE / "engine_mpi.py"), str(tmp_path)],
+        env=environment(),
+    )
+    compare(tmp_path, 4)
+
+
+def test_jax_devices_compute_what_one_device_does(tmp_path):
+    """shard_map over four virtual CPU devices, the first without any sample that counts; differentiated by JAX."""
+    pytest.importorskip("jax")
+    flags = environment(XLA_FLAGS="--xla_force_host_platform_device_count=4", JAX_PLATFORMS="cpu")
+    run([sys.executable, str(HERE / "engine_jax.py"), str(tmp_path / "jax.npz")], env=flags)
+    for name, difference in np.load(tmp_path / "jax.npz").items():
+        assert difference <= TOLERANCE, name
+
+
+def test_jax_vmap_axis_is_an_engine_too():
+    """The simplest shards: a named vmap axis."""
+    jax = pytest.importorskip("jax")
+    import jax.numpy as jnp
+
+    import anybn
+    from anybn.sync.jax import Across
+
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((4, 5, 3)).astype(np.float32))
+    y = jax.vmap(lambda part: anybn.batch_norm(part, training=True, reduce=Across("k"))[0], axis_name="k")(x)
+    one, _ = anybn.batch_norm(jnp.reshape(x, (20, 3)), training=True)
+    assert float(jnp.abs(jnp.reshape(y, (20, 3)) - one).max()) <= TOLERANCE
