@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
-PLANNED = {"sync", "server"}  # in parentheses in the contract
+PLANNED = {"server"}  # in parentheses in the contract
 LAYERS = {c["containers"][0]: c["layers"] for c in CONTRACTS if c["type"] == "layers"}
 
 
