@@ -15,7 +15,7 @@ from bnlint.extensions import with_extensions
 from bnlint.facts.collect import read_all
 from bnlint.facts.python_read import decoded
 from bnlint.report.model import Report
-from bnlint.report.table import Style, render
+from bnlint.report.table import WITH_CHANGES, Style, render
 from bnlint.rules._base import Rule
 from bnlint.rules.table import RULES
 from bnlint.run import Analysis, analyse, report
@@ -42,7 +42,12 @@ def check(args: argparse.Namespace) -> int:
         return _add_ignores(analysis, config)
     if args.fix or args.diff:
         return _repair(analysis, args, config, rules)
-    return _say(report(analysis, config, rules), args, config)
+    made = report(analysis, config, rules)
+    if args.format in WITH_CHANGES:
+        from bnlint.preview import changes_of
+
+        made = made._replace(changes=changes_of(made.findings, analysis.by_path()))
+    return _say(made, args, config)
 
 
 def _sources(paths: Sequence[str], args: argparse.Namespace, config: Config) -> list[Source]:

@@ -25,6 +25,10 @@ _TOKEN = re.compile(
 )
 
 
+# What is said to the linter is no remark on the program.
+_MINE = re.compile(r"#\s*(?:bnlint|noqa)\s*:", re.IGNORECASE)
+
+
 class Reading(NamedTuple):
     """The facts of a text, and the syntax tree's node of each record."""
 
@@ -65,7 +69,7 @@ def comments(text: str, reading: Reading) -> tuple[m.Comment, ...]:
     lines = [statement.line for statement in statements]
     found: list[m.Comment] = []
     for match in _TOKEN.finditer(text):
-        if match[1] is None:
+        if match[1] is None or _MINE.match(match[1]):
             continue
         line = bisect_right(starts, match.start())
         column = match.start() - starts[line - 1]

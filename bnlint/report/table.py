@@ -16,6 +16,8 @@ class Style(NamedTuple):
     statistics: bool = False
 
 
+# Formats that say what each fix would change, which takes a LibCST parse a finding.
+WITH_CHANGES = frozenset({"sarif"})
 FORMATS = ("text", "concise", "json", "sarif", "github", "gitlab", "junit")
 
 
