@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from anybn.kernels import numba_finish as nf
 from anybn.kernels import numba_gradient as ng
+from anybn.kernels import numba_gradient_rows as ngr
 from anybn.kernels.numba_drive import (
     Job,
     Part,
@@ -75,7 +76,7 @@ def _gradient_sums(this: Job, center: Vector) -> NDArray[np.float64]:
             if this.loops.planes:
                 ng.gradient_sums_planes(*operands, part.length, part.channels, part.rows, centers, total[thread])
             else:
-                ng.gradient_sums_rows(*operands, part.channels, part.rows, centers, total[thread])
+                ngr.gradient_sums_rows(*operands, part.channels, part.rows, centers, total[thread])
 
     deal(this, work)
     sums = total[0] if this.threads == 1 else total.sum(axis=0)
@@ -91,6 +92,6 @@ def _gradient_apply(this: Job, line: NDArray[Any]) -> None:
             if this.loops.planes:
                 ng.gradient_apply_planes(*operands, part.length, part.channels, part.rows, lines)
             else:
-                ng.gradient_apply_rows(*operands, part.channels, part.rows, lines)
+                ngr.gradient_apply_rows(*operands, part.channels, part.rows, lines)
 
     deal(this, work)

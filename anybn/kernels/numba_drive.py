@@ -251,6 +251,4 @@ def evaluate(this: Job, eps: float, mean: Vector, var: Vector, scale: Vector, of
         apply(this, line)
         return
     x, y = places(found)
-    nf.apply_copies(
-        this.kind, *this.addresses, x[:4], y[:4], found.inner, found.rows, this.copies, found.channels, line
-    )
+    nr.apply_rows(this.kind, *this.addresses, x[:4], y[:4], found.inner, (0, found.channels), (0, found.rows), line)

@@ -104,22 +104,6 @@ def sums_copies(kind, x, strides, inner, rows, copies, shift, sums, squares):
 
 
 @compile_cached
-def apply_copies(kind, x, y, x_strides, y_strides, inner, rows, copies, width, line):
-    """Write y of all channels and rows, ``copies`` packed rows taken as one."""
-    if copies == 1:
-        apply_rows(kind, x, y, x_strides, y_strides, inner, (0, width), (0, rows), line)
-        return
-    wide = width * copies
-    lines = np.empty(3 * wide, line.dtype)
-    unfold(line, width, lines)
-    whole = rows // copies
-    source, result = (x_strides[0], 0, wide, 1), (y_strides[0], 0, wide, 1)
-    rest = (rows - whole * copies) * width
-    apply_rows(kind, x, y, source, result, rows, (0, rest), (whole, whole + 1), lines)
-    apply_rows(kind, x, y, source, result, rows, (0, wide), (0, whole), lines)
-
-
-@compile_cached
 def forward_rows(kind, x, y, x_strides, y_strides, inner, rows, copies, eps, scale, offset, mean, m2):
     """Sums, line and y in one call, for one thread."""
     width = mean.size
@@ -130,7 +114,7 @@ def forward_rows(kind, x, y, x_strides, y_strides, inner, rows, copies, eps, sca
     if finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, False):
         sums_copies(kind, x, x_strides, inner, rows, copies, shift, sums, squares)
         finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, True)
-    apply_copies(kind, x, y, x_strides, y_strides, inner, rows, copies, width, line)
+    apply_rows(kind, x, y, x_strides, y_strides, inner, channels, (0, rows), line)
 
 
 @compile_cached

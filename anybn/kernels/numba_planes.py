@@ -28,9 +28,11 @@ from anybn.kernels.simd import (
     store_one,
     store_part,
     subtract,
+    to_boundary,
     to_wide,
 )
 
+ALIGN_FROM = 128  # rows at least this long are written from cache line to cache line
 FETCH_FROM = 512  # rows at least this long announce the next row: the hardware does not look across a page
 
 
@@ -103,6 +105,9 @@ def sums_planes(kind, x, strides, inner_rows, length, channels, rows, shift, sum
 def _row_apply(x, y, at, to, length, center, scale, offset):
     h, a, b = everywhere(center), everywhere(scale), everywhere(offset)
     i = 0
+    if length >= ALIGN_FROM:
+        i = to_boundary(y, to)
+        store_part(y, to, i, multiply_add(subtract(load_part(x, at, i), h), a, b))
     while i < length - (LANES - 1):
         store(y, to + i, multiply_add(subtract(load(x, at + i), h), a, b))
         i += LANES

@@ -23,11 +23,13 @@ from anybn.kernels.simd import (
     store_one,
     store_part,
     subtract,
+    to_boundary,
     to_wide,
 )
 
 TOGETHER = 8
 RUN = 64  # rows written in ascending order, so that each run is one stream of memory
+FLAT = 1 << 14  # numbers written in ascending order, where the rows have no gaps
 BLOCK = 1024  # channels whose accumulators are in use at a time: they stay in the first-level cache
 
 
@@ -102,6 +104,42 @@ def _apply_rows(x, y, at, to, x_inner, y_inner, count, channels, line, width):
 
 
 @compile_cached
+def padded(line, rows):
+    """Return each of the ``rows`` rows of ``line`` repeated to 16 numbers or more, and its beginning once more behind it."""
+    width = line.size // rows
+    period = width * -(-LANES // width)
+    lines = np.empty((rows, period + LANES), line.dtype)
+    for k in range(rows):
+        for j in range(period + LANES):
+            lines[k, j] = line[k * width + j % width]
+    return lines
+
+
+@compile_cached
+def _apply_flat(x, y, at, to, first, last, line, period):
+    """Rows without gaps are one run of numbers: vectors go across the ends of rows, and from cache line to cache line."""
+    stride = period + LANES
+    while last > first:
+        p = max(first, last - FLAT)
+        c = p % period
+        head = min(to_boundary(y, to + p), last - p)
+        if head > 0:
+            d = subtract(load_part(x, at + p, head), load(line, c))
+            store_part(y, to + p, head, multiply_add(d, load(line, stride + c), load(line, 2 * stride + c)))
+            p, c = p + head, (c + head) % period
+        end, last = last, max(first, last - FLAT)
+        while p + LANES <= end:
+            d = subtract(load(x, at + p), load(line, c))
+            store(y, to + p, multiply_add(d, load(line, stride + c), load(line, 2 * stride + c)))
+            p, c = p + LANES, c + LANES
+            if c >= period:
+                c -= period
+        if p < end:
+            d = subtract(load_part(x, at + p, end - p), load(line, c))
+            store_part(y, to + p, end - p, multiply_add(d, load(line, stride + c), load(line, 2 * stride + c)))
+
+
+@compile_cached
 def _apply_rows_strided(x, y, at, to, inner, count, channels, step, line, width):
     for r in range(count):
         for c in range(channels[0], channels[1]):
@@ -115,6 +153,14 @@ def apply_rows(kind, x, y, x_strides, y_strides, inner_rows, channels, rows, lin
     """Write ``(x - line[0]) * line[1] + line[2]``, the last rows first: they are what the cache still holds."""
     end, width = rows[1], line.size // 3
     source, result, coefficients = pointer(kind, x), pointer(kind, y), memory(line)
+    if x_strides[2] == width and y_strides[2] == width and x_strides[3] == 1 and y_strides[3] == 1:
+        if channels[1] - channels[0] == width and rows[1] <= inner_rows:
+            lines = padded(line, 3)
+            first, last = rows[0] * width, rows[1] * width
+            _apply_flat(
+                source, result, x_strides[0], y_strides[0], first, last, memory(lines[0]), lines.shape[1] - LANES
+            )
+            return
     while end > rows[0]:
         column = (end - 1) % inner_rows + 1
         count = min(RUN, end - rows[0], column)

@@ -70,16 +70,12 @@ def _narrow(builder: Any, value: Any, dtype: Any) -> Any:
         return builder.bitcast(builder.fptrunc(value, kind(_F16)), kind(_I16))
     if dtype != types.int16:
         return value
-
-    def constant(number: int) -> Any:
-        return ir.Constant(kind(_I32), _fill(kind, number))
-
+    one, half, high, nan = (ir.Constant(kind(_I32), _fill(kind, n)) for n in (1, 0x7FFF, 16, 0x7FC00000))
     bits = builder.bitcast(value, kind(_I32))
-    odd = builder.and_(builder.lshr(bits, constant(16)), constant(1))
-    rounded = builder.add(builder.add(bits, odd), constant(0x7FFF))
-    is_nan = builder.fcmp_unordered("uno", value, value)
-    chosen = builder.select(is_nan, constant(0x7FC00000), rounded)
-    return builder.trunc(builder.lshr(chosen, constant(16)), kind(_I16))
+    odd = builder.and_(builder.lshr(bits, high), one)
+    rounded = builder.add(builder.add(bits, odd), half)
+    chosen = builder.select(builder.fcmp_unordered("uno", value, value), nan, rounded)
+    return builder.trunc(builder.lshr(chosen, high), kind(_I16))
 
 
 def _like(model: Any) -> Any:
@@ -94,11 +90,12 @@ def _fill(kind: Any, number: int) -> Any:
 @intrinsic
 def memory(typing: Any, array: Any) -> Any:
     """The address of a contiguous array's first number. Loops work on addresses: arrays would be reference-counted per call."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return cgutils.create_struct_proxy(array)(context, builder, value=args[0]).data
-
-    return types.CPointer(array.dtype)(array), emit
+    return (
+        types.CPointer(array.dtype)(array),
+        lambda context, builder, signature, args: (
+            cgutils.create_struct_proxy(array)(context, builder, value=args[0]).data
+        ),
+    )
 
 
 @intrinsic
@@ -186,6 +183,21 @@ def store(typing: Any, data: Any, index: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def to_boundary(typing: Any, data: Any, index: Any) -> Any:
+    """How many elements from ``data[index]`` on lie before the next cache line: stores across two lines take twice as long."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size = _BYTES[data.dtype]
+        step = min(64, LANES * size)
+        word = context.get_value_type(types.intp)
+        place = builder.ptrtoint(_address(builder, args[0], args[1]), word)
+        missing = builder.and_(builder.neg(place), ir.Constant(word, step - 1))
+        return builder.udiv(missing, ir.Constant(word, size))
+
+    return types.intp(data, types.intp), emit
+
+
+@intrinsic
 def store_part(typing: Any, data: Any, index: Any, count: Any, vector: Any) -> Any:
     """Write the first ``count`` lanes only."""
 
@@ -226,11 +238,7 @@ def store_one(typing: Any, data: Any, index: Any, number: Any) -> Any:
 @intrinsic
 def everywhere(typing: Any, number: Any) -> Any:
     """The same number in all lanes."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _splat(builder, args[0])
-
-    return _computes_in(number)(number), emit
+    return _computes_in(number)(number), lambda context, builder, signature, args: _splat(builder, args[0])
 
 
 @intrinsic
@@ -274,12 +282,9 @@ def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:
 @intrinsic
 def blank_from(typing: Any, vector: Any, count: Any) -> Any:
     """The vector with the lanes from ``count`` on set to zero."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        zero = ir.Constant(args[0].type, [0.0] * LANES)
-        return builder.select(_mask(builder, args[1]), args[0], zero)
-
-    return vector(vector, types.intp), emit
+    return vector(vector, types.intp), lambda context, builder, signature, args: builder.select(
+        _mask(builder, args[1]), args[0], ir.Constant(args[0].type, [0.0] * LANES)
+    )
 
 
 @intrinsic
