@@ -5,11 +5,15 @@ Nothing is imported here but when it is used, so that the tests that need no arr
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from anybn import kernels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,8 +74,11 @@ class Lib:
 
 
 @pytest.fixture(params=list(Backend), ids=lambda backend: backend.name.lower())
-def lib(request: pytest.FixtureRequest) -> Lib:
-    """An array library; skipped, with the reason counted, where it is not installed."""
+def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
+    """An array library; skipped, with the reason counted, where it is not installed.
+
+    Read-only NumPy also goes without faster kernels, so that the portable one is tested where they are installed.
+    """
     backend: Backend = request.param
     if backend.missing:
         pytest.skip(f"needs {backend.missing}")
@@ -79,7 +86,9 @@ def lib(request: pytest.FixtureRequest) -> Lib:
         cupy = importlib.import_module("cupy")
         if not cupy.cuda.is_available():
             pytest.skip("no GPU for cupy")
-    return Lib(backend, importlib.import_module(backend.value[1]))
+    found = Lib(backend, importlib.import_module(backend.value[1]))
+    with kernels.use("portable") if backend is Backend.NUMPY_READONLY else nullcontext():
+        yield found
 
 
 @pytest.fixture

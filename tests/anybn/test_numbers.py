@@ -1,10 +1,13 @@
 """Digits: y against float64 for means up to 1e7, constants, 16-bit inputs, mixed dtypes, every layout and library."""
 
+from contextlib import nullcontext
+
 import ml_dtypes
 import numpy as np
 import pytest
 
 import anybn
+from anybn import kernels
 
 MEANS = [0.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7]
 LAYOUTS = {
@@ -18,14 +21,13 @@ LAYOUTS = {
 COMPUTED = ["numpy", "torch", "jax"]
 
 
-@pytest.fixture(params=COMPUTED)
+@pytest.fixture(params=["numpy", "numpy portable", "torch", "torch portable", "jax"])
 def sharp(request):
-    """The libraries that the project promises digits for."""
-    name = request.param
-    pytest.importorskip(name)
-    import importlib
-
-    return importlib.import_module("jax.numpy" if name == "jax" else name)
+    """The libraries that the project promises digits for, with and without faster kernels."""
+    name, _, only = request.param.partition(" ")
+    module = pytest.importorskip("jax.numpy" if name == "jax" else name)
+    with kernels.use(only) if only else nullcontext():
+        yield module
 
 
 def values(shape, mean, seed=1):
