@@ -5,7 +5,7 @@ from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.torch.evaluation import Context
 from bnlint.project.torch.layers import zoo_of
-from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, Mark, Mode, capped
+from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, Mark, Mode, capped, join
 from bnlint.project.torch.summary import Use, UseKind
 from bnlint.project.torch.values import Values
 from bnlint.project.torch.words import names_in, parts
@@ -36,6 +36,12 @@ class Effects(Values):
             return self._external(node, meaning.name)
         if method is not None:
             return self._method(node, method)
+        own_class = self._class_parameter(node.func)
+        if own_class is not None:
+            return self._own(node, own_class, None)
+        choices = self._choices(node.func)
+        if choices:
+            return self._either(node, choices)
         args = self._arguments(node)
         if isinstance(node.func, m.Name) and node.func.id in table.BUILTINS:
             return self._builtin(node, node.func.id, args)
@@ -44,6 +50,35 @@ class Effects(Values):
             return self._use(node, called)
         self._caution(node, node.func, args)
         return self.made(node, None, "unknown")
+
+    def _class_parameter(self, func: m.Expr) -> Definition | None:
+        """``cls(…)`` in a class method makes an object of the class."""
+        node = self.scope.node
+        if not (
+            isinstance(func, m.Name) and isinstance(node, m.Function) and node.params and node.params[0].name == func.id
+        ):
+            return None
+        decorated = any(isinstance(d, m.Name) and d.id == "classmethod" for d in node.decorators)
+        cls: Definition | None = self.machine.names.class_of(self.scope)
+        return cls if decorated else None
+
+    def _choices(self, func: m.Expr) -> list[Definition]:
+        """The functions that a name may mean that is bound several times: ``test = test_a if … else test_b``."""
+        hit = self.scope.lookup(func.id) if isinstance(func, m.Name) else None
+        if hit is None or not all(b.kind == "value" for b in hit[1]):
+            return []
+        found = [self.machine.names.resolve(b.node, hit[0]) for b in hit[1]]
+        known = [d for d in found if isinstance(d, Definition) and isinstance(d.node, m.Function)]
+        return known[:4] if len(known) == len(found) else []
+
+    def _either(self, node: m.Call, choices: list[Definition]) -> Locs:
+        before, ends, found = self.state, [], NOBODY
+        for choice in choices:
+            self.state = before.copy()
+            found |= self._own(node, choice, None)
+            ends.append(self.state)
+        self.state = join(ends) or before
+        return capped(found)
 
     def _arguments(self, node: m.Call) -> list[Locs]:
         return [self.value(arg.value) for arg in node.args]
@@ -291,7 +326,7 @@ class Effects(Values):
             mode = self.state.effective(loc) if kind != "mode" else self.state.mode(loc)
             use = Use(
                 kind, self.path, node.at, self.machine.key(self.scope), loc, mode, context, node.at, self.loops(),
-                self._marks(loc), (), words,
+                self._marks(loc), (), words, self.state.parts_below(loc) if kind != "mode" else (),
             )  # fmt: skip
             self.uses[self.path, node.at, loc, kind] = use
             if kind == "call" and context.trains:
@@ -320,6 +355,8 @@ class Effects(Values):
         while step is not None:
             found |= self.state.marks.get(step, frozenset())
             step = step.parent
+        for part in self.state.parts_below(loc):
+            found |= {mark for mark in self.state.marks.get(part, ()) if mark.what == "loaded"}
         return frozenset(found)
 
     def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:

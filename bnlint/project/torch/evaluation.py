@@ -1,6 +1,7 @@
 """Is this call of a network an evaluation? Evidence in the text around it; a training step around it speaks against."""
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from bnlint.facts import model as m
@@ -26,7 +27,7 @@ class Context(NamedTuple):
 
     `step` says that the innermost loop around the call (or the function, if there is no loop) also runs a backward
     pass or an optimizer; `train_data` that the data are named as training data; `function_trains` that some other part
-    of the same function trains.
+    of the same function trains; `script` that the file is named after an evaluation, `file_trains` that it trains too.
     """
 
     function: str = ""
@@ -39,16 +40,20 @@ class Context(NamedTuple):
     function_trains: bool = False
     meant: bool = False
     managed: bool = False
+    script: bool = False
+    file_trains: bool = False
 
     @property
     def score(self) -> int:
         """Number of independent signs of evaluation."""
-        return self.no_grad + self.data + self.name + self.metric
+        script = self.script and not self.file_trains
+        return self.no_grad + self.data + self.name + self.metric + script
 
     @property
     def evaluates(self) -> bool:
         """Whether there is enough to call it an evaluation."""
-        if self.meant or self.managed or self.train_data or not (self.data or self.name or self.no_grad):
+        script = self.script and not self.file_trains
+        if self.meant or self.managed or self.train_data or not (self.data or self.name or self.no_grad or script):
             return False
         if self.step:
             return self.data and (self.name or self.no_grad)
@@ -110,6 +115,40 @@ def measures(block: Any) -> bool:
 def loop_data(node: m.For) -> tuple[bool, bool]:
     """Whether a loop runs over evaluation data, over training data."""
     return says_evaluation(node.iter), says_training(node.iter)
+
+
+class FileContext(NamedTuple):
+    """What a whole file says: `script` it is named after an evaluation, `trains` it has training steps, `tests` units."""
+
+    script: bool
+    trains: bool
+    tests: bool
+
+
+def file_context(file: m.FileFacts) -> FileContext:
+    """Look at a file's name, folders, imports and steps."""
+    pure = PurePosixPath(file.path.replace("\\", "/"))
+    imported = {
+        alias.name.split(".")[0] for node in walk(file.body) if isinstance(node, m.Import) for alias in node.names
+    }
+    imported |= {node.module.split(".")[0] for node in walk(file.body) if isinstance(node, m.From)}
+    folders = {part.lower() for part in pure.parts[:-1]}
+    tests = bool(imported & {"pytest", "unittest"}) or (
+        bool(folders & {"tests", "test", "testing"}) and pure.stem.startswith("test_")
+    )
+    words = parts(pure.stem)
+    script = bool(words & table.EVALUATION_FUNCTIONS) and not words & table.TRAINING_FUNCTIONS
+    return FileContext(script, trains(file.body), tests)
+
+
+def is_volatile(block: Any) -> bool:
+    """``Variable(x, volatile=True)``: the no_grad of PyTorch before 0.4."""
+    return any(
+        arg.keyword == "volatile" and isinstance(arg.value, m.Const) and arg.value.value is True
+        for node in walk(block)
+        if isinstance(node, m.Call)
+        for arg in node.args
+    )
 
 
 def function_context(name: str, owner: str, comments: Iterable[str]) -> Context:

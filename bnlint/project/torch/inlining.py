@@ -148,6 +148,7 @@ class Inlining(Effects):
             context=use.context.seen_from(node, context),
             marks=use.marks | self._marks(loc),
             chain=(Step(self.path, node.at), *use.chain),
+            parts=self.state.parts_below(loc) if use.kind != "mode" else (),
         )
         self.uses[use.path, use.at, loc, f"{use.kind}{node.at}"] = mine
         if use.kind == "call" and use.context.trains:

@@ -8,6 +8,7 @@ from bnlint.facts import model as m
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, Names
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.evaluation import FileContext, file_context
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.modes import Walker
 from bnlint.project.torch.objects import Objects
@@ -32,12 +33,19 @@ class Machine(Objects):
         self.called: set[tuple[str, int]] = set()
         self._summaries: dict[tuple[str, int], Summary] = {}
         self._walkers: dict[tuple[str, int], Walker] = {}
+        self._files: dict[str, FileContext] = {}
         self._nesting = 0
 
     @staticmethod
     def key(scope: Scope) -> tuple[str, int]:
         """Identity of a function; a module's is (path, -1)."""
         return scope.path, scope.node.at if scope.node is not None else -1
+
+    def file_context(self, file: m.FileFacts) -> FileContext:
+        """What a whole file says of its purpose."""
+        if file.path not in self._files:
+            self._files[file.path] = file_context(file)
+        return self._files[file.path]
 
     def is_manager(self, function: Definition) -> bool:
         """Whether a function is a context manager made of a generator."""

@@ -7,7 +7,7 @@ from bnlint.facts.walk import walk
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.evaluation import Context, function_context, loop_data, measures, trains
+from bnlint.project.torch.evaluation import Context, function_context, is_volatile, loop_data, measures, trains
 from bnlint.project.torch.inlining import Inlining
 from bnlint.project.torch.states import NOBODY, UNKNOWN, Atom, Loc, Locs, Mode, State, join
 from bnlint.project.torch.words import names_in
@@ -73,8 +73,11 @@ class Walker(Inlining):
 
     def _look_at_function(self) -> Context:
         node = self.scope.node
+        whole = self.machine.file_context(self.file)
         if not isinstance(node, m.Function):
-            return Context(function_trains=False)
+            return Context(
+                script=whole.script, file_trains=whole.trains, function_trains=whole.trains, meant=whole.tests
+            )
         first, last = node.at, max((n.at for n in walk(node.body)), default=node.at)
         comments = [c.text for c in self.file.comments if first <= c.at <= last]
         owner = self.machine.names.class_of(self.scope)
@@ -82,7 +85,10 @@ class Walker(Inlining):
         decorated = any(self._is_no_grad(d) for d in node.decorators)
         unlooped = tuple(s for s in node.body if not isinstance(s, m.For | m.While))
         return base._replace(
-            no_grad=decorated,
+            no_grad=decorated or is_volatile(node.body),
+            script=whole.script,
+            file_trains=whole.trains,
+            meant=base.meant or whole.tests,
             metric=measures(node.body),
             step=trains(unlooped),
             function_trains=trains(node.body),

@@ -25,6 +25,7 @@ class Objects:
         self._makers: dict[Loc, tuple[Maker, m.Call, Scope]] = {}
         self._copies: dict[Loc, Locs] = {}
         self._words: dict[Loc, str] = {}
+        self._again: dict[Loc, Loc] = {}
 
     def remember(self, loc: Loc, maker: Maker, call: m.Call, scope: Scope) -> None:
         """An object was made by a call."""
@@ -41,8 +42,7 @@ class Objects:
             self._makers[again] = self._makers[loc]
         if loc in self._copies:
             self._copies[again] = self._copies[loc]
-        if loc in self._words:
-            self._words.setdefault(again, self._words[loc])
+        self._again[again] = loc
         return again
 
     def name_of(self, locs: Locs, name: str) -> None:
@@ -56,6 +56,8 @@ class Objects:
         if loc.kind == "field" and loc.parent is not None:
             inner = self.words(loc.parent)
             return f"{inner}{loc.name}" if loc.name.startswith("[") else f"{inner}.{loc.name}"
+        if loc not in self._words and loc in self._again:
+            return self.words(self._again[loc])
         return self._words.get(loc) or ("the network" if loc.kind == "new" else loc.words())
 
     # --- classes ---
@@ -129,6 +131,15 @@ class Objects:
         return False
 
     # --- what objects hold ---
+
+    def holding_with(self, loc: Loc, parts: tuple[Loc, ...], scope: Scope | None) -> Holding:
+        """What the object holds, with the objects it was given to hold."""
+        found = self.holding(loc, scope)
+        for part in parts if found.sensitive != "no" else ():
+            held = self.holding(part, scope)
+            if held.sensitive == "yes":
+                found |= held
+        return found
 
     def holding(self, loc: Loc, scope: Scope | None) -> Holding:
         """Layers with a mode that the object holds."""

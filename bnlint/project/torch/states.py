@@ -156,6 +156,17 @@ class State:
     def _parts(self, loc: Loc) -> list[Loc]:
         return [part for (owner, _), parts in self.heap.items() if owner == loc for part in parts if part != loc]
 
+    def parts_below(self, loc: Loc) -> tuple[Loc, ...]:
+        """New objects that the object holds, directly or through others; a few of them."""
+        found: list[Loc] = []
+        stack = self._parts(loc)
+        while stack and len(found) < 12:
+            part = stack.pop()
+            if part not in found:
+                found.append(part)
+                stack.extend(self._parts(part))
+        return tuple(found)
+
     # --- marks ---
 
     def mark(self, locs: Locs, what: str, path: str, at: int) -> None:

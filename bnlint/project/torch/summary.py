@@ -19,7 +19,8 @@ class Use(NamedTuple):
     """A call of a network (or one that bakes its mode in), as seen from one function.
 
     `path` and `at` are where it stands; `local` is where it stands, or the call that leads there, in the function
-    that holds this record; `loops` are the loops around `local`; `marks` what happened to the object before.
+    that holds this record; `loops` are the loops around `local`; `marks` what happened to the object before; `parts` objects it
+    was given to hold.
     """
 
     kind: UseKind
@@ -34,6 +35,7 @@ class Use(NamedTuple):
     marks: frozenset[Mark] = frozenset()
     chain: tuple[Step, ...] = ()
     words: str = ""
+    parts: tuple[Loc, ...] = ()
 
     def marked(self, what: str) -> Mark | None:
         """The first note of this kind."""

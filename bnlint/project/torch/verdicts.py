@@ -162,7 +162,7 @@ def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> 
         return None
     if any(verdicts.inside(use, atom) for atom in called) and not use.context.function_trains:
         return None  # asked for on purpose, or BN104
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     confidence = _confidence(verdicts, holding, use, bool(called))
     if confidence is None:
         return None
@@ -195,7 +195,7 @@ def _never_set(verdicts: Verdicts, use: Use, scope: Scope) -> Verdict | None:
     train = _trained_namesake(machine, use)
     if train is None:
         return None
-    holding = machine.holding(use.loc, scope)
+    holding = machine.holding_with(use.loc, use.parts, scope)
     if holding.sensitive == "no":
         return None
     return verdicts.verdict(use, holding, "medium", [(use.path, train, f"{use.loc.name} is put in training mode here")])
@@ -237,7 +237,7 @@ def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) ->
     late = [a for a in late if verdicts.loop_holds(scope, use.loops, a.local)]
     if not late or use.context.meant:
         return None
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     confidence: Confidence | None = (
         "high" if holding.sensitive == "yes" else "medium" if holding.sensitive == "maybe" else None
     )
@@ -264,7 +264,7 @@ def train_in_evaluation(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
         return None
     if not (context.data or context.metric):
         return None
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     if holding.sensitive == "no":
         return None
     confidence: Confidence = "high" if holding.sensitive == "yes" else "medium"
@@ -280,7 +280,7 @@ def baked_in_train(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) 
     fuses = "fuse" in use.words
     if (fuses and called) or not (called or use.marked("loaded") or use.marked("trained")):
         return None
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     if holding.sensitive != "yes" and not (
         holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
     ):
@@ -296,7 +296,7 @@ def teacher_trains(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) 
     words = parts(verdicts.machine.words(use.loc))
     if use.kind != "call" or not (context.step and context.no_grad) or not words & TEACHERS or context.meant:
         return None
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     if _words(use) != {"train"} or holding.sensitive != "yes":
         return None
     network = verdicts.machine.words(use.loc)
@@ -308,7 +308,7 @@ def freeze_undone(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -
     frozen, thawed = use.marked("norms frozen"), use.marked("thawed by")
     if use.kind != "call" or not use.context.trains or frozen is None or thawed is None:
         return None
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     if holding.sensitive == "no" or verdicts.machine.overrides_train(use.loc, scope):
         return None
     way = [
@@ -326,7 +326,7 @@ def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
         return None
     if _words(use) != {"train"} or use.marked("norms frozen"):
         return None
-    holding = verdicts.machine.holding(use.loc, scope)
+    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     called = any(atom.how == "called" for atom in use.mode)
     likely = holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
     if not holding.batch_norm and not likely:
