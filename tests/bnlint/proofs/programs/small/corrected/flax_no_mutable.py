@@ -1,0 +1,12 @@
+import flax.linen as nn
+
+
+class M(nn.Module):
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return nn.BatchNorm(use_running_average=not train)(nn.Dense(4)(x))
+
+
+def loss_fn(model, variables, x):
+    y, upd = model.apply(variables, x, train=True, mutable=["batch_stats"])
+    return y.mean(), upd
