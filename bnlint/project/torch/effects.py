@@ -39,7 +39,7 @@ class Effects(Values):
         own_class = self._class_parameter(node.func)
         if own_class is not None:
             return self._own(node, own_class, None)
-        choices = self._choices(node.func)
+        choices = self.machine.registries.choices(node.func, self.scope)
         if choices:
             return self._either(node, choices)
         args = self._arguments(node)
@@ -62,20 +62,13 @@ class Effects(Values):
         cls: Definition | None = self.machine.names.class_of(self.scope)
         return cls if decorated else None
 
-    def _choices(self, func: m.Expr) -> list[Definition]:
-        """The functions that a name may mean that is bound several times: ``test = test_a if … else test_b``."""
-        hit = self.scope.lookup(func.id) if isinstance(func, m.Name) else None
-        if hit is None or not all(b.kind == "value" for b in hit[1]):
-            return []
-        found = [self.machine.names.resolve(b.node, hit[0]) for b in hit[1]]
-        known = [d for d in found if isinstance(d, Definition) and isinstance(d.node, m.Function)]
-        return known[:4] if len(known) == len(found) else []
-
-    def _either(self, node: m.Call, choices: list[Definition]) -> Locs:
+    def _either(self, node: m.Call, choices: list[Definition | External]) -> Locs:
         before, ends, found = self.state, [], NOBODY
         for choice in choices:
             self.state = before.copy()
-            found |= self._own(node, choice, None)
+            found |= (
+                self._own(node, choice, None) if isinstance(choice, Definition) else self._external(node, choice.name)
+            )
             ends.append(self.state)
         self.state = join(ends) or before
         return capped(found)
@@ -309,7 +302,7 @@ class Effects(Values):
                 self.state.mark(locs, "loaded", self.path, node.at)
         for locs in args:
             if words & table.MODE_WORDS or not words:
-                self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != ENTRY or loc.kind != "new"))
+                self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != UNKNOWN))
 
     # --- uses ---
 
@@ -317,7 +310,7 @@ class Effects(Values):
         if not isinstance(node.func, m.Attr) or node.func.name in table.COMPUTING_METHODS:
             self._arguments(node)
         self.record("call", node, called)
-        return NOBODY
+        return self.made(node, None, "unknown")
 
     def record(self, kind: UseKind, node: m.Call, locs: Locs, words: str = "") -> Locs:
         """Keep a use of objects; a later pass over the same loop replaces it."""

@@ -13,6 +13,7 @@ from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.modes import Walker
 from bnlint.project.torch.objects import Objects
 from bnlint.project.torch.owners import Owners
+from bnlint.project.torch.registries import Registries
 from bnlint.project.torch.states import ENTRY, Loc, Mark, State, join
 from bnlint.project.torch.summary import Summary, Use
 
@@ -30,6 +31,7 @@ class Machine(Objects):
     def __init__(self, names: Names, calls: Calls, layers: Layers, owners: Owners) -> None:
         super().__init__(names, calls, layers)
         self.owners = owners
+        self.registries = Registries(names, calls, layers)
         self.called: set[tuple[str, int]] = set()
         self._summaries: dict[tuple[str, int], Summary] = {}
         self._walkers: dict[tuple[str, int], Walker] = {}

@@ -96,8 +96,12 @@ class Verdicts:
     # --- helpers ---
 
     def inside(self, use: Use, atom: Atom) -> bool:
-        """Whether the mode was set in the very function that uses the network."""
-        return atom.path == use.path and self._extent(use.function)[0] <= atom.at <= self._extent(use.function)[1]
+        """Whether the mode was set in the very function that uses the network, before the use."""
+        return (
+            atom.path == use.path
+            and atom.at < use.at
+            and self._extent(use.function)[0] <= atom.at <= self._extent(use.function)[1]
+        )
 
     def _extent(self, key: tuple[str, int]) -> tuple[int, int]:
         path, at = key

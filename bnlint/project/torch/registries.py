@@ -1,0 +1,97 @@
+"""Functions and classes that are chosen by name: ``models.__dict__[arch](…)``, ``getattr(models, arch)(…)``, tables."""
+
+from collections.abc import Iterator
+
+from bnlint.facts import model as m
+from bnlint.project.calls import Calls
+from bnlint.project.names import Definition, External, Meaning, Module, Names, Value
+from bnlint.project.scopes import Scope
+from bnlint.project.torch.layers import Layers
+
+_MOST = 4
+
+
+class Registries:
+    """What a called expression may mean when it is no plain name."""
+
+    def __init__(self, names: Names, calls: Calls, layers: Layers) -> None:
+        self.names = names
+        self.calls = calls
+        self.layers = layers
+
+    def choices(self, func: m.Expr, scope: Scope, depth: int = 0) -> list[Definition | External]:
+        """The functions and classes that ``func(…)`` may call; empty if not all of them are known."""
+        if depth > 3:
+            return []
+        if isinstance(func, m.Name):
+            return self._bound(func, scope)
+        if isinstance(func, m.Item):
+            return self._item(func.value, scope, depth)
+        if isinstance(func, m.Call):
+            return self._called(func, scope, depth)
+        if isinstance(func, m.Choice):
+            return [*self._plain(func.then, scope), *self._plain(func.other, scope)][:_MOST]
+        return []
+
+    def _plain(self, expr: m.Expr, scope: Scope) -> list[Definition | External]:
+        meaning = self.names.resolve(expr, scope)
+        return [meaning] if isinstance(meaning, Definition | External) else []
+
+    def _bound(self, func: m.Name, scope: Scope) -> list[Definition | External]:
+        """A name that is bound several times, to a function each time; or once, to something chosen by name."""
+        hit = scope.lookup(func.id)
+        if hit is None or not all(b.kind == "value" for b in hit[1]):
+            return []
+        if len(hit[1]) == 1:
+            expr = hit[1][0].node
+            return self.choices(expr, hit[0], 2) if isinstance(expr, m.Item | m.Call | m.Choice) else []
+        found = [self.names.resolve(b.node, hit[0]) for b in hit[1]]
+        known = [d for d in found if isinstance(d, Definition) and isinstance(d.node, m.Function)]
+        return list(known[:_MOST]) if len(known) == len(found) else []
+
+    def _item(self, table: m.Expr, scope: Scope, depth: int) -> list[Definition | External]:
+        if isinstance(table, m.Attr) and table.name == "__dict__":
+            return self._members(self.names.resolve(table.value, scope))
+        meaning = self.names.resolve(table, scope)
+        if isinstance(meaning, Value) and isinstance(meaning.expr, m.Dict):
+            found = [part for _, value in meaning.expr.items for part in self._plain(value, meaning.scope)]
+            return found[:_MOST]
+        if isinstance(table, m.Dict):
+            return [part for _, value in table.items for part in self._plain(value, scope)][:_MOST]
+        return []
+
+    def _called(self, call: m.Call, scope: Scope, depth: int) -> list[Definition | External]:
+        if isinstance(call.func, m.Name) and call.func.id == "getattr" and len(call.args) >= 2:
+            return self._members(self.names.resolve(call.args[0].value, scope))
+        maker = self.names.resolve(call.func, scope)
+        if isinstance(maker, Definition) and isinstance(maker.node, m.Function):
+            for value in self.calls.returned(maker):
+                found = self._plain(value.expr, value.scope) or self.choices(value.expr, value.scope, depth + 1)
+                if found:
+                    return found
+        return []
+
+    def _members(self, module: Meaning | None) -> list[Definition | External]:
+        if isinstance(module, External):
+            return [External(f"{module.name}.any")]
+        if not isinstance(module, Module):
+            return []
+        return [*self._makers_in(module.file)][:_MOST]
+
+    def _makers_in(self, file: m.FileFacts) -> Iterator[Definition | External]:
+        """Public functions and network classes of a module, own or imported there, that build something with a mode."""
+        root = self.names.scope(file.path)
+        names = [name for name in root.names if not name.startswith("_")]
+        for star in root.stars:
+            other = self.names.modules.find(file.path, star.module, star.level)
+            if other is not None:
+                names += [name for name in self.names.scope(other.path).names if not name.startswith("_")]
+        for name in names:
+            found = self.names.member(file, name)
+            if isinstance(found, Definition) and self.layers.of(found).sensitive == "yes" and self._makes(found):
+                yield found
+
+    def _makes(self, found: Definition) -> bool:
+        if isinstance(found.node, m.Class):
+            return self.layers.is_module(found)
+        return bool(self.calls.returned(found))
