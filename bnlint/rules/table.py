@@ -17,7 +17,9 @@ from bnlint.rules.mode.bn106_teacher_in_train_mode import teacher_in_train_mode
 from bnlint.rules.mode.bn107_export_in_train_mode import export_in_train_mode
 from bnlint.rules.mode.bn108_layer_built_in_forward import layer_built_in_forward
 from bnlint.rules.mode.bn109_train_override_broken import train_override_broken
+from bnlint.rules.mode.bn110_learning_phase import learning_phase_constant
 from bnlint.rules.mode.bn111_train_mode_at_inference import train_mode_at_inference
+from bnlint.rules.mode.bn112_mode_never_set import mode_never_set
 from bnlint.rules.not_analysed import not_analysed
 from bnlint.rules.setup.bn401_momentum import momentum_convention
 from bnlint.rules.setup.bn402_eps import eps_too_large
@@ -29,8 +31,11 @@ from bnlint.rules.stats.bn304_copy_without_buffers import copy_without_buffers
 from bnlint.rules.stats.bn305_swa_without_update_bn import swa_without_update_bn
 from bnlint.rules.stats.bn306_freeze_undone import freeze_undone
 from bnlint.rules.stats.bn307_frozen_by_requires_grad_only import frozen_by_requires_grad_only
+from bnlint.rules.stats.bn308_statistics_not_saved import statistics_not_saved
+from bnlint.rules.stats.bn309_handmade_without_averages import handmade_without_averages
 from bnlint.rules.stats.bn310_cond_prebuilt_branches import cond_prebuilt_branches
 from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
+from bnlint.rules.stats.bn313_trainable_toggled import trainable_toggled_after_compile
 from bnlint.rules.unused_suppression import unused_suppression
 
 RULES: tuple[Rule, ...] = (
@@ -42,7 +47,9 @@ RULES: tuple[Rule, ...] = (
     export_in_train_mode,  # BN107
     layer_built_in_forward,  # BN108
     train_override_broken,  # BN109
+    learning_phase_constant,  # BN110
     train_mode_at_inference,  # BN111
+    mode_never_set,  # BN112
     training_flag_missing,  # BN201
     training_flag_missing_in_loop,  # BN202
     call_takes_no_training,  # BN203
@@ -58,8 +65,11 @@ RULES: tuple[Rule, ...] = (
     swa_without_update_bn,  # BN305
     freeze_undone,  # BN306
     frozen_by_requires_grad_only,  # BN307
+    statistics_not_saved,  # BN308
+    handmade_without_averages,  # BN309
     cond_prebuilt_branches,  # BN310
     updates_discarded,  # BN311
+    trainable_toggled_after_compile,  # BN313
     momentum_convention,  # BN401
     eps_too_large,  # BN402
     shallow_search,  # BN405

@@ -5,6 +5,7 @@ from functools import cached_property
 from bnlint.project.contents import Contents
 from bnlint.project.jax.differentiated import Differentiated
 from bnlint.project.jax.flows import Flows
+from bnlint.project.jax.modes import Modes
 from bnlint.project.jax.updates import Updates
 
 
@@ -29,3 +30,8 @@ class Jax:
     def updates(self) -> Updates:
         """Training calls that give new statistics back."""
         return Updates(self.contents, self.differentiated)
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Whether nnx and equinox models are ever switched."""
+        return Modes(self.calls, self.differentiated)

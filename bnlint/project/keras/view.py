@@ -5,6 +5,7 @@ from functools import cached_property
 from bnlint.project.contents import Content, Contents, join
 from bnlint.project.keras.classes import Classes
 from bnlint.project.keras.flags import Flags
+from bnlint.project.keras.freezing import Freezing
 from bnlint.project.keras.losses import Losses
 from bnlint.project.keras.tapes import Tapes
 from bnlint.project.keras.version import Versions
@@ -37,6 +38,11 @@ class Keras:
     def versions(self) -> Versions:
         """The generation of Keras that files are written for."""
         return Versions(self.calls.names)
+
+    @cached_property
+    def freezing(self) -> Freezing:
+        """Models frozen after compile()."""
+        return Freezing(self.calls)
 
     @cached_property
     def flags(self) -> Flags:
