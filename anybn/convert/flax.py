@@ -6,7 +6,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from anybn.convert._record import Exported, Snapshot, carry, known_arguments
+from anybn.convert._record import Exported, Snapshot, carry, channels, known_arguments
 from anybn.errors import bad_value
 from anybn.semantics import PRESETS
 from anybn.state import Params, RunningStats
@@ -16,6 +16,7 @@ _KNOWN = ("momentum", "epsilon")
 _IGNORED = (
     "num_features", "use_running_average", "axis", "dtype", "param_dtype", "use_bias", "use_scale", "bias_init", "scale_init",
     "axis_name", "axis_index_groups", "use_fast_variance", "force_float32_reductions", "promote_dtype", "rngs", "name",
+    "bias_metadata", "scale_metadata",
 )  # fmt: skip
 
 
@@ -71,12 +72,14 @@ def to_flax(snapshot: Snapshot, *, training: bool, api: Literal["linen", "nnx"] 
     kept = {"mean": state.mean, "var": state.var}
     trees = {"params": learned, "batch_stats": kept} if api == "linen" else {"": learned | kept}
     placed = {name: _put(tree, path) for name, tree in trees.items()}
-    arguments = {
+    arguments: dict[str, Any] = {
         "momentum": carried.target.decay,
         "epsilon": carried.target.eps,
         "use_scale": params.scale is not None,
         "use_bias": params.offset is not None,
     }
+    if api == "nnx":
+        arguments = {"num_features": channels(state, TITLE), **arguments}
     return Exported(placed if api == "linen" else placed[""], arguments, (), carried.not_carried, carried.notes)
 
 

@@ -82,6 +82,13 @@ def tf_keras_layer(
     return _keras_like(tf_keras.layers)(arrays, arguments, batches, probe)
 
 
+def tf1_layer(arrays: Arrays, arguments: Mapping[str, Any], batches: Sequence[np.ndarray], probe: np.ndarray) -> Drive:
+    """tf.compat.v1.layers.batch_normalization, as tf_keras keeps it."""
+    from tf_keras.src.legacy_tf_layers import normalization
+
+    return _keras_like(normalization)(arrays, arguments, batches, probe)
+
+
 def flax_layer(
     arrays: Mapping[str, Any], arguments: Mapping[str, Any], batches: Sequence[np.ndarray], probe: np.ndarray
 ) -> Drive:
@@ -104,6 +111,20 @@ def flax_layer(
         trained.append(np.array(y))
         evaluated.append(evaluate())
     return Drive(trained, evaluated, {name: numpy_of(tree) for name, tree in variables.items()})  # type: ignore[misc]
+
+
+def nnx_layer(arrays: Arrays, arguments: Mapping[str, Any], batches: Sequence[np.ndarray], probe: np.ndarray) -> Drive:
+    """flax.nnx.BatchNorm; arrays by its attributes."""
+    import jax.numpy as jnp
+    from flax import nnx
+
+    layer = nnx.BatchNorm(**arguments, rngs=nnx.Rngs(0))
+    nnx.update(layer, {name: jnp.asarray(value) for name, value in arrays.items()})
+    trained, evaluated = [], [np.array(layer(jnp.asarray(probe), use_running_average=True))]
+    for batch in batches:
+        trained.append(np.array(layer(jnp.asarray(batch), use_running_average=False)))
+        evaluated.append(np.array(layer(jnp.asarray(probe), use_running_average=True)))
+    return Drive(trained, evaluated, numpy_of(nnx.to_pure_dict(nnx.state(layer))))
 
 
 def haiku_layer(

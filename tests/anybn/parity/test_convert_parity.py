@@ -13,7 +13,9 @@ from framework_drivers import (
     flax_layer,
     haiku_layer,
     keras_layer,
+    nnx_layer,
     slim_layer,
+    tf1_layer,
     tf_keras_layer,
     torch_layer,
 )
@@ -43,13 +45,15 @@ SYSTEMS = {
     "tf_keras": System(
         "tf_keras", convert.to_keras, convert.from_keras, tf_keras_layer, {"version": "keras2"}, {"version": "keras2"}
     ),
+    "tf1": System("tf_keras", convert.to_keras, convert.from_keras, tf1_layer, {"version": "tf1"}, {"version": "tf1"}),
+    "nnx": System("flax", convert.to_flax, convert.from_flax, nnx_layer, {"api": "nnx"}),
     "flax": System("flax", convert.to_flax, convert.from_flax, flax_layer),
     "haiku": System("haiku", convert.to_haiku, convert.from_haiku, haiku_layer, {"ndim": 4}),
     "slim": System("tf_slim", convert.to_contrib, convert.from_contrib, slim_layer),
     "equinox": System("equinox", convert.to_equinox, convert.from_equinox, equinox_layer),
 }
-BIASED = ["keras", "tf_keras", "slim", "flax", "haiku", "equinox"]
-UNBIASED = ["torch", "tf_keras", "slim"]
+BIASED = ["keras", "tf_keras", "tf1", "slim", "flax", "nnx", "haiku", "equinox"]
+UNBIASED = ["torch", "tf_keras", "tf1", "slim"]
 
 
 def system(name):
