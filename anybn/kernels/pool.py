@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 
 Task = Callable[[], object]
@@ -19,8 +19,9 @@ def run(tasks: Sequence[Task]) -> None:
     try:
         tasks[0]()
     finally:
-        for one in waiting:
-            one.result()
+        wait(waiting)  # none may still write into memory that the caller gives up
+    for one in waiting:
+        one.result()
 
 
 def _executor(threads: int) -> ThreadPoolExecutor:
