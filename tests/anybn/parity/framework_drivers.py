@@ -127,6 +127,31 @@ def nnx_layer(arrays: Arrays, arguments: Mapping[str, Any], batches: Sequence[np
     return Drive(trained, evaluated, numpy_of(nnx.to_pure_dict(nnx.state(layer))))
 
 
+def paddle_layer(
+    arrays: Arrays, arguments: Mapping[str, Any], batches: Sequence[np.ndarray], probe: np.ndarray
+) -> Drive:
+    """paddle.nn.BatchNorm2D on CPU."""
+    import paddle
+
+    layer = paddle.nn.BatchNorm2D(**arguments)
+    missing, unexpected = layer.set_state_dict(
+        {name: paddle.to_tensor(np.array(value)) for name, value in arrays.items()}
+    )
+    assert not missing + unexpected, (missing, unexpected)
+
+    def run(x: np.ndarray) -> np.ndarray:
+        return np.moveaxis(layer(paddle.to_tensor(np.moveaxis(x, -1, 1).copy())).numpy(), 1, -1)
+
+    layer.eval()
+    trained, evaluated = [], [run(probe)]
+    for batch in batches:
+        layer.train()
+        trained.append(run(batch))
+        layer.eval()
+        evaluated.append(run(probe))
+    return Drive(trained, evaluated, {name: value.numpy().copy() for name, value in layer.state_dict().items()})
+
+
 def haiku_layer(
     arrays: Mapping[str, Any], arguments: Mapping[str, Any], batches: Sequence[np.ndarray], probe: np.ndarray
 ) -> Drive:

@@ -14,6 +14,7 @@ from framework_drivers import (
     haiku_layer,
     keras_layer,
     nnx_layer,
+    paddle_layer,
     slim_layer,
     tf1_layer,
     tf_keras_layer,
@@ -50,9 +51,10 @@ SYSTEMS = {
     "flax": System("flax", convert.to_flax, convert.from_flax, flax_layer),
     "haiku": System("haiku", convert.to_haiku, convert.from_haiku, haiku_layer, {"ndim": 4}),
     "slim": System("tf_slim", convert.to_contrib, convert.from_contrib, slim_layer),
+    "paddle": System("paddle", convert.to_paddle, convert.from_paddle, paddle_layer),
     "equinox": System("equinox", convert.to_equinox, convert.from_equinox, equinox_layer),
 }
-BIASED = ["keras", "tf_keras", "tf1", "slim", "flax", "nnx", "haiku", "equinox"]
+BIASED = ["keras", "tf_keras", "tf1", "slim", "flax", "nnx", "haiku", "paddle", "equinox"]
 UNBIASED = ["torch", "tf_keras", "tf1", "slim"]
 
 
@@ -122,7 +124,7 @@ def test_unbiased_systems_agree(there, here):
 
 
 @pytest.mark.parametrize("there", UNBIASED)
-@pytest.mark.parametrize("here", ["keras", "flax", "haiku", "equinox"])
+@pytest.mark.parametrize("here", ["keras", "flax", "haiku", "paddle", "equinox"])
 def test_unbiased_to_biased_is_refused_for_training_and_exact_for_evaluation(there, here):
     """An unbiased running variance has no home in a biased system: training says so, evaluation is the same."""
     target = system(here)
