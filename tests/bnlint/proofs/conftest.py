@@ -13,7 +13,7 @@ from bnlint.rules.table import RULES
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
-TF1 = ("bn111", "bn201", "bn208", "bn301", "bn301_slim", "bn302", "bn302_early", "bn303", "bn310")
+TF1 = ("bn111", "bn201", "bn208", "bn301", "bn301_slim", "bn302", "bn302_early", "bn303", "bn308", "bn309", "bn310")
 
 
 @pytest.fixture(scope="session")
