@@ -61,7 +61,7 @@ class Carried(NamedTuple):
 
 
 TRAINING = {
-    "corrections": "the running variance is averaged from: {} variances",
+    "corrections": "running variance: {}",
     "debias": "zero debias of the running statistics: {}",
     "first": "what the first batch does to the running statistics: {}",
     "normalize_by": "y in training is normalised by the statistics of: {}",
