@@ -117,7 +117,7 @@ class Effects(Values):
             return owners if name != "items" else self._pairs(node, owners)
         if name in {"append", "add_module", "insert", "extend"} and args:
             for owner in owners:
-                self.state.heap[owner, "[]"] = capped(self.state.heap.get((owner, "[]"), NOBODY) | args[-1])
+                self.state.hold(owner, "[]", capped(self.state.held(owner).get("[]", NOBODY) | args[-1]))
             return NOBODY
         if name == "prepare" and len(args) != 1:
             return self._tuple(node, args)
@@ -136,21 +136,21 @@ class Effects(Values):
 
     def _pairs(self, node: m.Call, owners: Locs) -> Locs:
         pair = Loc("new", "", self.path, node.at)
-        self.state.heap[pair, "[1]"] = self.state.field(owners, "[]")
+        self.state.hold(pair, "[1]", self.state.field(owners, "[]"))
         holder = Loc("new", "items", self.path, node.at)
-        self.state.heap[holder, "[]"] = frozenset({pair})
+        self.state.hold(holder, "[]", frozenset({pair}))
         return frozenset({holder})
 
     def _parts(self, owners: Locs) -> Locs:
         part = frozenset(Loc("field", "<modules>", parent=owner) for owner in owners)
         holder = Loc("new", "modules", "", hash(owners) & 0xFFFF)
-        self.state.heap[holder, "[]"] = part
+        self.state.hold(holder, "[]", part)
         return frozenset({holder})
 
     def _tuple(self, node: m.Call, args: list[Locs]) -> Locs:
         loc = Loc("new", "", self.path, node.at)
         for index, locs in enumerate(args):
-            self.state.heap[loc, f"[{index}]"] = locs
+            self.state.hold(loc, f"[{index}]", locs)
         return frozenset({loc})
 
     # --- modes ---
@@ -255,7 +255,7 @@ class Effects(Values):
             for loc in made:
                 held = [part for locs in args for part in locs]
                 if held and name.rsplit(".", 1)[-1] in {"Sequential", "ModuleList", "ModuleDict"}:
-                    self.state.heap[loc, "[]"] = capped(held)
+                    self.state.hold(loc, "[]", capped(held))
             return made
         if not name.startswith(table.HARMLESS):
             self._caution(node, node.func, args)
@@ -290,7 +290,7 @@ class Effects(Values):
         if name == "zip":
             pair = self._tuple(node, [self.state.field(locs, "[]") for locs in args])
             holder = Loc("new", "items", self.path, node.at)
-            self.state.heap[holder, "[]"] = pair
+            self.state.hold(holder, "[]", pair)
             return frozenset({holder})
         return NOBODY
 
@@ -340,7 +340,7 @@ class Effects(Values):
             if step == whole:
                 return True
             step = step.parent
-        return any(part in parts for (owner, _), parts in self.state.heap.items() if owner == whole)
+        return any(part in parts for parts in self.state.held(whole).values())
 
     def _marks(self, loc: Loc) -> frozenset[Mark]:
         found: set[Mark] = set()

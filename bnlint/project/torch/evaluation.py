@@ -89,9 +89,26 @@ def _names_data(expr: m.Expr) -> bool:
     }
 
 
-def trains(block: Any) -> bool:
-    """Whether statements run a backward pass or an optimizer's step."""
-    return any(isinstance(node, m.Call) and _is_step(node) for node in walk(block))
+class Signs(NamedTuple):
+    """What statements do: `trains` a backward pass or an optimizer's step, `measures` a metric, `volatile` no_grad of old."""
+
+    trains: bool
+    measures: bool
+    volatile: bool
+
+
+def signs(block: Any) -> Signs:
+    """Look at statements once for all signs."""
+    trains = measures = volatile = False
+    for node in walk(block):
+        if isinstance(node, m.Call):
+            trains = trains or _is_step(node)
+            volatile = volatile or _is_volatile(node)
+        elif isinstance(node, m.Attr):
+            measures = measures or bool(parts(node.name) & table.METRICS)
+        elif isinstance(node, m.Name):
+            measures = measures or bool(parts(node.id) & table.METRICS)
+    return Signs(trains, measures, volatile)
 
 
 def _is_step(call: m.Call) -> bool:
@@ -102,14 +119,9 @@ def _is_step(call: m.Call) -> bool:
     return call.func.name == "step" and bool(names_in(call.func.value) & _OPTIMIZERS)
 
 
-def measures(block: Any) -> bool:
-    """Whether statements look like a metric."""
-    for node in walk(block):
-        if isinstance(node, m.Attr) and (node.name in table.METRICS or parts(node.name) & table.METRICS):
-            return True
-        if isinstance(node, m.Name) and parts(node.id) & table.METRICS:
-            return True
-    return False
+def _is_volatile(call: m.Call) -> bool:
+    """``Variable(x, volatile=True)``: the no_grad of PyTorch before 0.4."""
+    return any(a.keyword == "volatile" and isinstance(a.value, m.Const) and a.value.value is True for a in call.args)
 
 
 def loop_data(node: m.For) -> tuple[bool, bool]:
@@ -138,17 +150,7 @@ def file_context(file: m.FileFacts) -> FileContext:
     )
     words = parts(pure.stem)
     script = bool(words & table.EVALUATION_FUNCTIONS) and not words & table.TRAINING_FUNCTIONS
-    return FileContext(script, trains(file.body), tests)
-
-
-def is_volatile(block: Any) -> bool:
-    """``Variable(x, volatile=True)``: the no_grad of PyTorch before 0.4."""
-    return any(
-        arg.keyword == "volatile" and isinstance(arg.value, m.Const) and arg.value.value is True
-        for node in walk(block)
-        if isinstance(node, m.Call)
-        for arg in node.args
-    )
+    return FileContext(script, signs(file.body).trains, tests)
 
 
 def function_context(name: str, owner: str, comments: Iterable[str]) -> Context:

@@ -95,7 +95,7 @@ class Inlining(Effects):
             self._take_uses(node, summary, roots)
         for loc, name, parts in summary.heap:
             for owner in here(loc):
-                self.state.heap[owner, name] = capped(frozenset().union(*(here(part) for part in parts), NOBODY))
+                self.state.hold(owner, name, capped(frozenset().union(*(here(part) for part in parts), NOBODY)))
                 cache.clear()
         for loc, mode in sorted(summary.modes, key=lambda pair: pair[0].depth()):
             for mine in here(loc):
@@ -129,7 +129,7 @@ class Inlining(Effects):
         return few(atoms)
 
     def _take_uses(self, node: m.Call, summary: Summary, roots: dict[str, Locs]) -> None:
-        if len(self.uses) > _MAX_USES * 4:
+        if not summary.uses or len(self.uses) > _MAX_USES * 4:
             return
         context = self.context(node)
         for use in summary.uses:

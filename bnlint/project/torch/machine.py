@@ -8,7 +8,7 @@ from bnlint.facts import model as m
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, Names
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.evaluation import FileContext, file_context
+from bnlint.project.torch.evaluation import FileContext, Signs, file_context, signs
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.modes import Walker
 from bnlint.project.torch.objects import Objects
@@ -36,6 +36,7 @@ class Machine(Objects):
         self._summaries: dict[tuple[str, int], Summary] = {}
         self._walkers: dict[tuple[str, int], Walker] = {}
         self._files: dict[str, FileContext] = {}
+        self._looks: dict[tuple[str, int], Signs] = {}
         self._nesting = 0
 
     @staticmethod
@@ -48,6 +49,13 @@ class Machine(Objects):
         if file.path not in self._files:
             self._files[file.path] = file_context(file)
         return self._files[file.path]
+
+    def look_at_loop(self, path: str, node: m.For | m.While) -> Signs:
+        """What the statements of a loop do; looked at once."""
+        key = (path, node.at)
+        if key not in self._looks:
+            self._looks[key] = signs(node.body)
+        return self._looks[key]
 
     def is_manager(self, function: Definition) -> bool:
         """Whether a function is a context manager made of a generator."""
@@ -94,7 +102,12 @@ class Machine(Objects):
             key,
             getattr(scope.node, "name", ""),
             modes=tuple(sorted((loc, mode) for loc, mode in end.modes.items() if _leaves(loc, seen) and mode != ENTRY)),
-            heap=tuple((loc, name, parts) for (loc, name), parts in end.heap.items() if _leaves(loc, seen)),
+            heap=tuple(
+                (loc, name, parts)
+                for loc, held in end.heap.items()
+                if _leaves(loc, seen)
+                for name, parts in held.items()
+            ),
             marks=tuple((loc, marks) for loc, marks in end.marks.items() if _leaves(loc, seen) and marks),
             gone=tuple((loc, "thawed by") for loc, marks in end.marks.items() if _frozen(marks)),
             returns=frozenset(walker.returned),
@@ -150,8 +163,9 @@ def _reachable(state: State, returned: frozenset[Loc]) -> frozenset[Loc]:
     grown = True
     while grown:
         grown = False
-        for (owner, _), parts in state.heap.items():
-            if _leaves(owner, frozenset(found)) and not parts <= found:
+        for owner, held in state.heap.items():
+            parts = frozenset().union(*held.values())
+            if (owner.root().kind != "new" or owner.root() in found) and not parts <= found:
                 found |= parts
                 grown = True
     return frozenset(found)

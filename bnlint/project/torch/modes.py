@@ -3,11 +3,11 @@
 from typing import Any
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import walk
+from bnlint.facts.walk import children, walk
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.evaluation import Context, function_context, is_volatile, loop_data, measures, trains
+from bnlint.project.torch.evaluation import Context, Signs, function_context, loop_data, signs
 from bnlint.project.torch.inlining import Inlining
 from bnlint.project.torch.states import NOBODY, UNKNOWN, Atom, Loc, Locs, Mode, State, join
 from bnlint.project.torch.words import names_in
@@ -18,11 +18,10 @@ _PASSES = 3
 class _Loop:
     """A loop on the way to the present statement, and where its jumps go."""
 
-    def __init__(self, node: m.For | m.While) -> None:
+    def __init__(self, node: m.For | m.While, look: Signs) -> None:
         self.at = node.at
-        self.trains = trains(node.body)
+        self.trains, self.measures, _ = look
         self.data, self.train_data = loop_data(node) if isinstance(node, m.For) else (False, False)
-        self.measures = measures(node.body)
         self.breaks: list[State] = []
         self.continues: list[State] = []
 
@@ -78,20 +77,20 @@ class Walker(Inlining):
             return Context(
                 script=whole.script, file_trains=whole.trains, function_trains=whole.trains, meant=whole.tests
             )
-        first, last = node.at, max((n.at for n in walk(node.body)), default=node.at)
+        first, last = node.at, last_of(node)
+        all_of, unlooped = signs(node.body), signs(tuple(s for s in node.body if not isinstance(s, m.For | m.While)))
         comments = [c.text for c in self.file.comments if first <= c.at <= last]
         owner = self.machine.names.class_of(self.scope)
         base = function_context(node.name, owner.node.name if owner is not None else "", comments)
         decorated = any(self._is_no_grad(d) for d in node.decorators)
-        unlooped = tuple(s for s in node.body if not isinstance(s, m.For | m.While))
         return base._replace(
-            no_grad=decorated or is_volatile(node.body),
+            no_grad=decorated or all_of.volatile,
             script=whole.script,
             file_trains=whole.trains,
             meant=base.meant or whole.tests,
-            metric=measures(node.body),
-            step=trains(unlooped),
-            function_trains=trains(node.body),
+            metric=all_of.measures,
+            step=unlooped.trains,
+            function_trains=all_of.trains,
             managed=self.machine.owners.managed(self.scope),
         )
 
@@ -250,7 +249,7 @@ class Walker(Inlining):
         entry = self.state
         head = entry.copy()
         after: State | None = None
-        loop = _Loop(node)
+        loop = _Loop(node, self.machine.look_at_loop(self.path, node))
         for _ in range(_PASSES if len(self._loops) < 4 else 1):
             loop.breaks, loop.continues = [], []
             self._loops.append(loop)
@@ -328,6 +327,13 @@ class Walker(Inlining):
 
     def _definition(self, node: m.Function | m.Class) -> None:
         self.state.env.pop(node.name, None)
+
+
+def last_of(node: m.Node) -> int:
+    """The last record number inside of a record: numbers grow in source order, so it is on the last branch."""
+    while below := children(node):
+        node = max(below, key=lambda n: n.at)
+    return node.at
 
 
 def _only(mode: Mode, word: str) -> bool:

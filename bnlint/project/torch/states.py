@@ -64,6 +64,7 @@ Mode = frozenset[Atom]
 NOBODY: Locs = frozenset()
 ENTRY: Mode = frozenset({Atom("entry")})
 UNKNOWN: Mode = frozenset({Atom("unknown")})
+_NONE: dict[str, Locs] = {}
 
 
 class State:
@@ -73,7 +74,7 @@ class State:
 
     def __init__(self) -> None:
         self.env: dict[str, Locs] = {}
-        self.heap: dict[tuple[Loc, str], Locs] = {}
+        self.heap: dict[Loc, dict[str, Locs]] = {}  # the inner dictionaries are shared, so never changed in place
         self.modes: dict[Loc, Mode] = {}
         self.marks: dict[Loc, frozenset[Mark]] = {}
         self.saved: dict[str, tuple[Locs, dict[Loc, Mode]]] = {}
@@ -96,16 +97,25 @@ class State:
 
     # --- objects ---
 
+    def held(self, owner: Loc) -> dict[str, Locs]:
+        """What an object holds, by attribute or item; not to be changed."""
+        return self.heap.get(owner, _NONE)
+
+    def hold(self, owner: Loc, name: str, locs: Locs) -> None:
+        """Give an attribute or item of an object its objects."""
+        self.heap[owner] = {**self.heap.get(owner, _NONE), name: locs}
+
     def field(self, owners: Locs, name: str) -> Locs:
         """The objects that attribute or item `name` of `owners` may be."""
         found: set[Loc] = set()
         for owner in owners:
-            known = self.heap.get((owner, name))
+            held = self.heap.get(owner, _NONE)
+            known = held.get(name)
             if known is None and name == "[]":
-                items = [locs for (loc, key), locs in self.heap.items() if loc == owner and key.startswith("[")]
+                items = [locs for key, locs in held.items() if key.startswith("[")]
                 known = frozenset().union(*items) if items else None
             if known is None and name.startswith("["):
-                known = self.heap.get((owner, "[]"))
+                known = held.get("[]")
             if known is not None:
                 found |= known
             elif owner.depth() < _MAX_FIELDS:
@@ -133,7 +143,7 @@ class State:
         own = self.mode(loc)
         words = {atom.word for atom in own}
         for other, mode in self.modes.items():
-            if other != loc and _is_below(other, loc) and {a.word for a in mode} - words:
+            if other.parent is not None and other != loc and _is_below(other, loc) and {a.word for a in mode} - words:
                 return own | UNKNOWN
         for part in self._parts(loc):
             if {a.word for a in self.modes.get(part, ())} - words:
@@ -149,12 +159,12 @@ class State:
                 continue
             seen.add(loc)
             self.modes[loc] = mode
-            for other in [o for o in self.modes if o != loc and _is_below(o, loc)]:
+            for other in [o for o in self.modes if o.parent is not None and o != loc and _is_below(o, loc)]:
                 del self.modes[other]
             stack.extend(self._parts(loc))
 
     def _parts(self, loc: Loc) -> list[Loc]:
-        return [part for (owner, _), parts in self.heap.items() if owner == loc for part in parts if part != loc]
+        return [part for parts in self.heap.get(loc, _NONE).values() for part in parts if part != loc]
 
     def parts_below(self, loc: Loc) -> tuple[Loc, ...]:
         """New objects that the object holds, directly or through others; a few of them."""
@@ -219,6 +229,12 @@ def few(atoms: Iterable[Atom]) -> Mode:
     return frozenset(list(kept.values())[:12])
 
 
+def _joined(one: dict[str, Locs], two: dict[str, Locs]) -> dict[str, Locs]:
+    if one is two or one == two:
+        return one
+    return {**one, **{name: capped(one.get(name, NOBODY) | locs) for name, locs in two.items()}}
+
+
 def join(states: Iterable[State | None]) -> State | None:
     """What holds where several ways meet; None for no way at all."""
     alive = [state for state in states if state is not None]
@@ -228,8 +244,8 @@ def join(states: Iterable[State | None]) -> State | None:
     for state in alive:
         for name, locs in state.env.items():
             joined.env[name] = capped(joined.env.get(name, NOBODY) | locs)
-        for key, locs in state.heap.items():
-            joined.heap[key] = capped(joined.heap.get(key, NOBODY) | locs)
+        for owner, held in state.heap.items():
+            joined.heap[owner] = _joined(joined.heap[owner], held) if owner in joined.heap else held
         for loc, marks in state.marks.items():
             joined.marks[loc] = joined.marks.get(loc, frozenset()) | marks
         joined.saved.update(state.saved)

@@ -63,7 +63,7 @@ class Values:
         for index, item in enumerate(node.items):
             locs = self.value(item)
             if locs:
-                self.state.heap[loc, f"[{index}]"] = locs
+                self.state.hold(loc, f"[{index}]", locs)
         return frozenset({loc})
 
     def dictionary(self, node: m.Dict) -> Locs:
@@ -72,7 +72,7 @@ class Values:
         for key, value in node.items:
             locs = self.value(value)
             if locs and key is not None:
-                self.state.heap[loc, item_name((key,))] = locs
+                self.state.hold(loc, item_name((key,)), locs)
         return frozenset({loc})
 
     def choice(self, node: m.Choice) -> Locs:
@@ -94,7 +94,7 @@ class Values:
         items = [self.value(item) for item in node.items]
         loc = Loc("new", "", self.path, node.at)
         if items[-1]:
-            self.state.heap[loc, "[]"] = items[-1]
+            self.state.hold(loc, "[]", items[-1])
         return frozenset({loc})
 
     def walrus(self, node: m.Walrus) -> Locs:
@@ -117,11 +117,11 @@ class Values:
             self.machine.name_of(locs, target.id)
         elif isinstance(target, m.Attr):
             for owner in self.value(target.value):
-                self.state.heap[owner, target.name] = locs
+                self.state.hold(owner, target.name, locs)
                 self._forget_below(owner, target.name)
         elif isinstance(target, m.Item):
             for owner in self.value(target.value):
-                self.state.heap[owner, item_name(target.keys)] = locs
+                self.state.hold(owner, item_name(target.keys), locs)
         elif isinstance(target, m.Seq):
             for index, part in enumerate(target.items):
                 self.bind(part, self.state.field(locs, f"[{index}]"))

@@ -12,6 +12,7 @@ from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Holding, is_module_name
 from bnlint.project.torch.machine import Machine
+from bnlint.project.torch.modes import last_of
 from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.states import Atom, Mark
 from bnlint.project.torch.summary import Step, Use
@@ -113,7 +114,7 @@ class Verdicts:
     @staticmethod
     def range_of(node: m.Node) -> tuple[int, int]:
         """First and last record number of a statement."""
-        return node.at, max(n.at for n in walk(node))
+        return node.at, last_of(node)
 
     def loop_holds(self, scope: Scope, loops: tuple[int, ...], at: int) -> bool:
         """Whether record `at` stands in one of the loops (given by their numbers)."""
