@@ -1,22 +1,27 @@
 """A whole run: sources → facts → project → findings → what is shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bnlint.cache import Cache, key
 from bnlint.config import Config
-from bnlint.facts.collect import Text, collect, read_all
+from bnlint.facts.collect import Text, collect, needs, read_all
 from bnlint.facts.model import FileFacts
 from bnlint.finding import Finding
+from bnlint.judge import judge
 from bnlint.project.link import link
 from bnlint.report.model import Report
 from bnlint.rules._base import Rule
-from bnlint.shown import Shown, shown
+from bnlint.shown import Shown, located, shown
 from bnlint.source import Source, discover
 
 
 class Analysis(NamedTuple):
-    """Texts and facts of all files, and what the rules found in the reported ones (not located yet)."""
+    """Texts and facts of all files, and what the rules found in the reported ones.
+
+    Facts are empty for what was known from an earlier run.
+    """
 
     texts: tuple[Text, ...]
     facts: tuple[FileFacts, ...]
@@ -47,17 +52,77 @@ def lint_sources(sources: Sequence[Source], config: Config, rules: Sequence[Rule
 
 
 def analyse(
-    texts: Sequence[Text], config: Config, rules: Sequence[Rule], known: Mapping[str, FileFacts] | None = None
+    texts: Sequence[Text],
+    config: Config,
+    rules: Sequence[Rule],
+    known: Mapping[str, FileFacts] | None = None,
+    cache: Cache | None = None,
 ) -> Analysis:
-    """Take facts of `texts`, link them, and ask the rules. `known` facts (by path) of unchanged files are not taken again."""
-    facts = collect(texts, jobs=config.jobs, time_limit=config.time_limit, known=known or {})
-    project = link(facts)
-    found: dict[Finding, None] = {}
-    for file, text in zip(facts, texts, strict=True):
-        if text.source.reported:
-            for rule in rules:
-                found.update(dict.fromkeys(rule.check(file, project)))
-    return Analysis(tuple(texts), tuple(facts), tuple(found))
+    """Take facts of `texts`, link them, and ask the rules.
+
+    Facts that are `known` (by path) of unchanged files are not taken again. With a `cache`, what was found before for
+    the same files, or for a group of files that import each other, is not looked for again.
+    """
+    if cache is None:
+        wanted = needs(texts).numbers
+        facts = _collect(texts, config, wanted, known)
+        return Analysis(tuple(texts), facts, tuple(_judge(texts, facts, range(len(texts)), config, rules)))
+    base = (repr(config.target), repr(config.size_limit), *(rule.meta.code for rule in rules))
+    whole = key((*base, *_names(texts, range(len(texts)))))
+    found = cache.get(whole)
+    if found is None:
+        found = _by_group(texts, config, rules, cache, base)
+        if not _passing(found):
+            cache.put(whole, found)
+            cache.prune()
+    return Analysis(tuple(texts), (), tuple(found))
+
+
+def _collect(
+    texts: Sequence[Text], config: Config, wanted: Iterable[int], known: Mapping[str, FileFacts] | None = None
+) -> tuple[FileFacts, ...]:
+    return tuple(collect(texts, jobs=config.jobs, time_limit=config.time_limit, wanted=wanted, known=known))
+
+
+def _judge(
+    texts: Sequence[Text], facts: Sequence[FileFacts], numbers: Iterable[int], config: Config, rules: Sequence[Rule]
+) -> list[Finding]:
+    files = [(facts[n], texts[n]) for n in numbers if texts[n].source.reported]
+    found = judge(files, link(facts), rules, jobs=config.jobs, limit=config.time_limit)
+    return located(found, {text.source.path: text for text in texts})
+
+
+def _names(texts: Sequence[Text], numbers: Iterable[int]) -> Iterator[str]:
+    for number in numbers:
+        source, digest, problem = texts[number].source, texts[number].digest, texts[number].problem
+        yield f"{source.path}\0{digest}\0{source.reported}\0{problem.message if problem else ''}"
+
+
+def _by_group(
+    texts: Sequence[Text], config: Config, rules: Sequence[Rule], cache: Cache, base: Sequence[str]
+) -> list[Finding]:
+    """Findings of each group of files that import each other; only groups that are new are looked at."""
+    needed = needs(texts)
+    rest = sorted(set(range(len(texts))) - set(needed.numbers))
+    groups = [group for group in needed.groups() if any(texts[number].source.reported for number in group)]
+    keys = [key((*base, "group", *_names(texts, group))) for group in groups]
+    old = [cache.get(one) for one in keys]
+    new = [group for group, found in zip(groups, old, strict=True) if found is None]
+    facts = _collect(texts, config, [number for group in new for number in group])
+    findings = [finding for found in old for finding in found or ()]
+    numbers = sorted([*rest, *(number for group in new for number in group)])
+    fresh = _judge(texts, facts, numbers, config, rules)
+    for group, one in zip(groups, keys, strict=True):
+        paths = {texts[number].source.path for number in group}
+        mine = [finding for finding in fresh if finding.place.path in paths]
+        if group in new and not _passing(mine):
+            cache.put(one, mine)
+    return [*findings, *fresh]
+
+
+def _passing(found: Iterable[Finding]) -> bool:
+    """Whether some of it may be different next time: a slow machine, a process that was killed."""
+    return any(finding.code == "BN901" and "the analysis" in finding.says for finding in found)
 
 
 def report(analysis: Analysis, config: Config, rules: Sequence[Rule], notes: Sequence[str] = ()) -> Report:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from bnlint.cache import Cache
+from bnlint.cache import folder as cache_folder
 from bnlint.commands.choices import configuration
 from bnlint.config import Config, settings
 from bnlint.errors import BnlintError
@@ -35,7 +37,9 @@ def check(args: argparse.Namespace) -> int:
     if args.show_files:
         sys.stdout.writelines(f"{source.path}\n" for source in sources if source.reported)
         return 0
-    analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules)
+    fresh = args.fix or args.diff or config.rules or not config.cache
+    cache = None if fresh else Cache(cache_folder(config.cache_dir, config.folder))
+    analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules, cache=cache)
     if args.update_baseline:
         return _update_baseline(analysis, config)
     if args.add_ignores:

@@ -1,15 +1,16 @@
 """Sources → facts of all files: read, skip what holds no trigger word, parse the rest in a pool of processes."""
 
+import gc
 import hashlib
 import os
 import pickle
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnlint.facts import pool
 from bnlint.facts.deep import in_deep_thread
-from bnlint.facts.imports import needed
+from bnlint.facts.imports import Needed, needed
 from bnlint.facts.model import FileFacts, Problem
 from bnlint.facts.python_read import LINE_END, decoded
 from bnlint.frameworks.triggers import FRAMEWORKS, TRIGGERS
@@ -63,8 +64,20 @@ def digest_of(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def needs(texts: Sequence[Text]) -> Needed:
+    """Which texts must be parsed: those with a trigger word, and what they import."""
+    triggered = [n for n, text in enumerate(texts) if text.data and _TRIGGERS.search(text.data)]
+    frameworks = {n for n, text in enumerate(texts) if text.data and _FRAMEWORKS.search(text.data)}
+    return needed([(text.source.path, text.data) for text in texts], triggered, frameworks)
+
+
 def collect(
-    texts: Sequence[Text], *, jobs: int = 0, time_limit: float = 30.0, known: Mapping[str, FileFacts] | None = None
+    texts: Sequence[Text],
+    *,
+    jobs: int = 0,
+    time_limit: float = 30.0,
+    wanted: Iterable[int] | None = None,
+    known: Mapping[str, FileFacts] | None = None,
 ) -> list[FileFacts]:
     """Facts of all `texts`, in their order.
 
@@ -76,31 +89,36 @@ def collect(
         Number of processes; 0 chooses by the size of the work, -1 works in this process.
     time_limit
         Seconds one file may take.
+    wanted
+        Numbers of the texts to parse; None means what :func:`needs` says.
     known
         Facts by path that are taken as they are, if the file has not changed.
     """
     known = known or {}
-    same = {n: known[t.source.path] for n, t in enumerate(texts) if t.source.path in known}
-    same = {n: facts for n, facts in same.items() if facts.parsed and facts.digest == texts[n].digest}
-    wanted = [number for number in wanted_numbers(texts) if number not in same]
-    blobs: dict[int, FileFacts] = dict(same)
-    for number, blob, problem in _parse([(number, texts[number]) for number in wanted], jobs, time_limit):
-        text = texts[number]
-        blobs[number] = (
-            pickle.loads(blob) if problem is None else FileFacts(text.source.path, text.digest, problem=problem)  # noqa: S301 - our own worker made it
-        )
-    return [blobs[number] if number in blobs else _unparsed(text) for number, text in enumerate(texts)]
+    facts = {n: known[t.source.path] for n, t in enumerate(texts) if t.source.path in known}
+    facts = {n: one for n, one in facts.items() if one.parsed and one.digest == texts[n].digest}
+    wanted = needs(texts).numbers if wanted is None else wanted
+    items = [(number, texts[number]) for number in wanted if number not in facts]
+    collecting = gc.isenabled()
+    gc.disable()  # facts have no cycles; looking for some in millions of records takes longer than reading them
+    try:
+        for number, blob, problem in _parse(items, jobs, time_limit):
+            facts[number] = _loaded(texts[number], blob, problem)
+    finally:
+        if collecting:
+            gc.enable()
+    return [facts[number] if number in facts else _unparsed(text) for number, text in enumerate(texts)]
+
+
+def _loaded(text: Text, blob: bytes, problem: Problem | None) -> FileFacts:
+    if problem is not None:
+        return FileFacts(text.source.path, text.digest, problem=problem)
+    made: FileFacts = pickle.loads(blob)  # noqa: S301 - our own worker made it
+    return made
 
 
 def _unparsed(text: Text) -> FileFacts:
     return FileFacts(text.source.path, text.digest, problem=text.problem, parsed=False)
-
-
-def wanted_numbers(texts: Sequence[Text]) -> list[int]:
-    """Numbers of the texts that must be parsed: those with a trigger word, and what they import."""
-    triggered = [n for n, text in enumerate(texts) if text.data and _TRIGGERS.search(text.data)]
-    frameworks = {n for n, text in enumerate(texts) if text.data and _FRAMEWORKS.search(text.data)}
-    return needed([(text.source.path, text.data) for text in texts], triggered, frameworks)
 
 
 def _parse(items: list[tuple[int, Text]], jobs: int, time_limit: float) -> Iterator[tuple[int, bytes, Problem | None]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 _FROM = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)", re.MULTILINE)
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
@@ -34,24 +35,52 @@ class _Index:
                 yield number
 
 
-def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], frameworks: AbstractSet[int]) -> list[int]:
-    """Numbers of the files to parse: those `triggered` that speak of a framework or import a file of the project, and,
-    again and again, the files they import if these speak of a framework or only hand names on.
+class Needed(NamedTuple):
+    """Numbers of the files to parse, and which of them each imports."""
+
+    numbers: tuple[int, ...]
+    links: dict[int, frozenset[int]]
+
+    def groups(self) -> list[tuple[int, ...]]:
+        """Files that reach each other by imports, in either direction: each group is a program of its own."""
+        leader = {number: number for number in self.numbers}
+
+        def find(number: int) -> int:
+            while leader[number] != number:
+                leader[number] = leader[leader[number]]
+                number = leader[number]
+            return number
+
+        for number, others in self.links.items():
+            for other in others:
+                if other in leader:
+                    leader[find(other)] = find(number)
+        members: dict[int, list[int]] = {}
+        for number in self.numbers:
+            members.setdefault(find(number), []).append(number)
+        return [tuple(group) for group in members.values()]
+
+
+def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], frameworks: AbstractSet[int]) -> Needed:
+    """The files to parse: those `triggered` that speak of a framework or import a file of the project, and, again and
+    again, the files they import if these speak of a framework or only hand names on.
     """
     index = _Index([path for path, _ in files])
-    seen: set[int] = set()
-    stack: list[int] = []
-    for number in triggered:
-        if number in frameworks or any(True for _ in _imported(index, number, *files[number])):
-            stack.append(number)
-            seen.add(number)
+    links: dict[int, frozenset[int]] = {}
+
+    def imports(number: int) -> frozenset[int]:
+        if number not in links:
+            links[number] = frozenset(_imported(index, number, *files[number]))
+        return links[number]
+
+    stack = [number for number in triggered if number in frameworks or imports(number)]
+    seen = set(stack)
     while stack:
-        number = stack.pop()
-        for other in _imported(index, number, *files[number]):
+        for other in imports(stack.pop()):
             if other not in seen and files[other][1] and (other in frameworks or _hands_on(*files[other])):
                 seen.add(other)
                 stack.append(other)
-    return sorted(seen)
+    return Needed(tuple(sorted(seen)), {number: links[number] for number in seen})
 
 
 def _hands_on(path: str, data: bytes) -> bool:
