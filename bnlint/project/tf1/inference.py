@@ -21,6 +21,10 @@ _PREDICTS = re.compile(
     r"(?:^|_)(?:test|testing|eval\w*|valid\w+|infer\w*|predict\w*|export\w*|freez\w*|serv\w+|deploy\w*|demo)(?:_|$|\d)",
     re.IGNORECASE,
 )
+# The same without the words for tests, which are more often unit tests of layers.
+_INFERS = re.compile(
+    r"(?:^|_)(?:infer|inference|predict\w*|export\w*|freez\w*|serv\w+|deploy\w*)(?:_|$|\d)", re.IGNORECASE
+)
 # Here the statistics of the batch at hand are often what is wanted.
 _ON_PURPOSE = re.compile(
     r"gan$|gan_|^gan|wgan|discrim|generator|maml|reptile|few_?shot|meta_?learn|style|pix2pix|cyclegan|sampler",
@@ -59,7 +63,8 @@ def _norm(view: Tf1, use: Use) -> TrainMode | None:
     if not left and not constant:
         return None
     site = Site(use.call, use.scope)
-    if not program.train_ops and _named(use.scope, _PREDICTS) and not _on_purpose(program):
+    words = _PREDICTS if program.calls("restore") else _INFERS
+    if not program.train_ops and _named(use.scope, words) and not _on_purpose(program):
         return TrainMode(site, use, "inference", None)
     if not left or not program.train_ops:
         return None
