@@ -1,0 +1,1 @@
+"""Speed and accuracy of our batch norm beside others', in one run: ``python -m benchmarks``."""
