@@ -9,6 +9,7 @@ from anybn.errors import Unsupported, bad_type, bad_value, explain
 from anybn.functional import run
 from anybn.functional.train import check_short, group, own_moments
 from anybn.functional.validate import Call, check
+from anybn.kernels.base import Op, Request
 from anybn.kernels.table import choose
 from anybn.namespace import dtype_name
 from anybn.semantics import Semantics
@@ -140,15 +141,23 @@ def _evaluation(call: Call, dy: Array, x: Array, state: RunningStats | None) -> 
 
 
 def _through_batch(call: Call, dy: Array, x: Array, params: Params, moments: Moments | None = None) -> Gradients:
-    asked = run.request(call, x, "backward", params)
+    asked = _asked(call, "backward", dy, x, params)
     kernel = choose(asked).backward
     assert kernel is not None
     moments = run.moments(call, x) if moments is None else moments
     return kernel(asked, dy, x, params, moments, call.weights, call.eps)
 
 
+def _asked(call: Call, op: Op, dy: Array, x: Array, params: Params) -> Request:
+    """Return the request; a traced or recorded dy counts as much as x."""
+    asked, library = run.request(call, x, op, params), call.space.library
+    return asked._replace(
+        traced=asked.traced or library.traced(dy), differentiated=asked.differentiated or library.differentiates(dy)
+    )
+
+
 def _constants(call: Call, dy: Array, x: Array, mean: Array, var: Array) -> Gradients:
-    asked = run.request(call, x, "backward_evaluate", call.params)
+    asked = _asked(call, "backward_evaluate", dy, x, call.params)
     kernel = choose(asked).backward_evaluate
     assert kernel is not None
     mean, var = (run.cast(call.xp, one, call.compute) for one in (mean, var))

@@ -11,6 +11,12 @@ from anybn.kernels import numba_cpu
 from anybn.kernels.base import Kernel, Request
 from anybn.state import Gradients, Moments, Params
 
+_BY_AUTOGRAD = {
+    "moments": "autograd must see how the moments are made",
+    "backward": "autograd must see how the gradients are made, to differentiate them again",
+    "backward_evaluate": "autograd must see how the gradients are made, to differentiate them again",
+}
+
 
 @cache
 def _torch() -> ModuleType:
@@ -27,8 +33,8 @@ def refuses(request: Request) -> str | None:
         return f"for tensors on the CPU, not on {request.device}"
     if request.traced:
         return "values are not known under torch.compile, torch.export, vmap or torch.func"
-    if request.op == "moments" and request.differentiated:
-        return "autograd must see how the moments are made"
+    if request.op in _BY_AUTOGRAD and request.differentiated:
+        return _BY_AUTOGRAD[request.op]
     reason = numba_cpu.why_not(request)
     return _torch().mode() if reason is None else reason
 
