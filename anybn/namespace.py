@@ -123,6 +123,13 @@ def of(x: Array, *others: Array | None) -> Space:
 
 def _find(x: Array) -> Space:
     kind = type(x)
+    if kind.__module__.startswith("numpy") and kind.__name__ in ("MaskedArray", "matrix"):
+        raise bad_type(
+            "a NumPy subclass that means something else",
+            got=f"{kind.__module__}.{kind.__qualname__}",
+            expected="a plain array",
+            hint="numpy.asarray(x), with mask=~numpy.ma.getmaskarray(x) for a masked array",
+        )
     for base in kind.__mro__[1:]:
         if base in _SPACES:
             _SPACES[kind] = _SPACES[base]

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from anybn._typing import Array, Namespace
-from anybn.core.moments import _sum
-from anybn.core.normalize import _broadcast, inverse_std, without_padding
+from anybn.core.moments import add_up
+from anybn.core.normalize import broadcast, inverse_std, without_padding
 from anybn.core.running import biased
 from anybn.plan import Plan
 from anybn.state import Gradients, Moments, Params
@@ -58,11 +58,11 @@ def through_batch(
     """
     share = _share(xp, x, moments, weights, plan)
     d = _centred(xp, x, moments, share, plan, wide=wide)
-    inverse = inverse_std(xp, _broadcast(xp, biased(xp, moments), plan), eps)
+    inverse = inverse_std(xp, broadcast(xp, biased(xp, moments), plan), eps)
     seen = dy if weights is None else xp.where(_usable(xp, x, share), dy, xp.zeros_like(dy))
-    sums = _Sums(_sum(xp, seen, plan, wide), _sum(xp, seen * d, plan, wide))
+    sums = _Sums(add_up(xp, seen, plan, wide), add_up(xp, seen * d, plan, wide))
     dx = _factor(xp, inverse, params, plan) * (seen - share * (sums.dy + d * (inverse * inverse * sums.dy_d)))
-    total = sums.dy if weights is None else _sum(xp, dy, plan, wide)
+    total = sums.dy if weights is None else add_up(xp, dy, plan, wide)
     return _gradients(xp, dx, inverse * sums.dy_d, total, params, plan)
 
 
@@ -89,12 +89,12 @@ def through_merged(
     if weights is not None:
         seen = xp.where(_usable(xp, x, share), dy, xp.zeros_like(dy))
         x = without_padding(xp, x, weights, moments.mean, plan)
-    d = x - _broadcast(xp, moments.mean, plan)
-    inverse = inverse_std(xp, _broadcast(xp, biased(xp, moments), plan), eps)
-    own = _Sums(_sum(xp, seen, plan, wide), _sum(xp, seen * d, plan, wide))
+    d = x - broadcast(xp, moments.mean, plan)
+    inverse = inverse_std(xp, broadcast(xp, biased(xp, moments), plan), eps)
+    own = _Sums(add_up(xp, seen, plan, wide), add_up(xp, seen * d, plan, wide))
     every = _Sums(*total(*own))
     dx = _factor(xp, inverse, params, plan) * (seen - share * (every.dy + d * (inverse * inverse * every.dy_d)))
-    return _gradients(xp, dx, inverse * own.dy_d, _sum(xp, dy, plan, wide), params, plan)
+    return _gradients(xp, dx, inverse * own.dy_d, add_up(xp, dy, plan, wide), params, plan)
 
 
 def through_statistics(
@@ -110,10 +110,10 @@ def through_statistics(
     wide: bool = False,
 ) -> Gradients:
     """Gradients of the evaluation pass for ``dy``, in the computing dtype; mean and var are constants."""
-    inverse = inverse_std(xp, _broadcast(xp, var, plan), eps)
-    d_scale = inverse * _sum(xp, dy * (x - _broadcast(xp, mean, plan)), plan, wide)
+    inverse = inverse_std(xp, broadcast(xp, var, plan), eps)
+    d_scale = inverse * add_up(xp, dy * (x - broadcast(xp, mean, plan)), plan, wide)
     dx = dy * _factor(xp, inverse, params, plan)
-    return _gradients(xp, dx, d_scale, _sum(xp, dy, plan, wide), params, plan)
+    return _gradients(xp, dx, d_scale, add_up(xp, dy, plan, wide), params, plan)
 
 
 def through_moments(
@@ -135,7 +135,7 @@ def through_moments(
     share = _share(xp, x, moments, weights, plan)
     d = _centred(xp, x, moments, share, plan, wide=wide)
     twice = 2.0 * d if weights is None else 2.0 * weights * d
-    return share * _broadcast(xp, d_mean, plan) + twice * _broadcast(xp, d_m2, plan)
+    return share * broadcast(xp, d_mean, plan) + twice * broadcast(xp, d_m2, plan)
 
 
 def _share(xp: Namespace, x: Array, moments: Moments, weights: Array | None, plan: Plan) -> Array | float:
@@ -145,19 +145,19 @@ def _share(xp: Namespace, x: Array, moments: Moments, weights: Array | None, pla
         some: Array | float = count or 1
     else:
         some = xp.where(count > 0, count, xp.ones_like(count))
-        some = _broadcast(xp, some, plan) if count.ndim else some
+        some = broadcast(xp, some, plan) if count.ndim else some
     return 1.0 / some if weights is None else xp.broadcast_to(weights, x.shape) / some
 
 
 def _centred(xp: Namespace, x: Array, moments: Moments, share: Array | float, plan: Plan, *, wide: bool) -> Array:
     """Return ``x - mean``, centred a second time because the mean was rounded to x's dtype."""
-    mean = _broadcast(xp, moments.mean, plan)
+    mean = broadcast(xp, moments.mean, plan)
     if isinstance(share, float):
         d = x - mean
-        return d - _sum(xp, d, plan, wide) * share
+        return d - add_up(xp, d, plan, wide) * share
     usable = _usable(xp, x, share)
     d = xp.where(usable, x, mean) - mean
-    return xp.where(usable, d - _sum(xp, share * d, plan, wide), xp.zeros_like(d))
+    return xp.where(usable, d - add_up(xp, share * d, plan, wide), xp.zeros_like(d))
 
 
 def _usable(xp: Namespace, x: Array, share: Array | float) -> Array:
@@ -166,7 +166,7 @@ def _usable(xp: Namespace, x: Array, share: Array | float) -> Array:
 
 
 def _factor(xp: Namespace, inverse: Array, params: Params, plan: Plan) -> Array:
-    return inverse if params.scale is None else inverse * _broadcast(xp, params.scale, plan)
+    return inverse if params.scale is None else inverse * broadcast(xp, params.scale, plan)
 
 
 def _gradients(xp: Namespace, dx: Array, d_scale: Array, d_offset: Array, params: Params, plan: Plan) -> Gradients:

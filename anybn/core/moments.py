@@ -24,6 +24,8 @@ class Centred(NamedTuple):
         var is biased.
     count : int or array
         Values per channel (sum of weights); an array of ``stat_shape`` where weights decide.
+    first, rest : array of ``stat_shape``
+        The two parts of the mean, whose sum has more digits than ``mean``.
     """
 
     d: Array
@@ -31,6 +33,8 @@ class Centred(NamedTuple):
     var: Array
     m2: Array
     count: Array
+    first: Array
+    rest: Array
 
 
 def centre(xp: Namespace, x: Array, plan: Plan, *, wide: bool = False, inplace: bool = False) -> Centred:
@@ -47,15 +51,15 @@ def centre(xp: Namespace, x: Array, plan: Plan, *, wide: bool = False, inplace: 
         Reuse our own temporaries; only where the library writes in place and nobody records gradients.
     """
     count = _count(xp, x, plan)
-    m0 = _sum(xp, x, plan, wide) / count
+    m0 = add_up(xp, x, plan, wide) / count
     d = x - m0
-    m1 = _sum(xp, d, plan, wide) / count
+    m1 = add_up(xp, d, plan, wide) / count
     if inplace:
         d -= m1
     else:
         d = d - m1
-    m2 = _sum(xp, d * d, plan, wide)
-    return Centred(d, m0 + m1, m2 / count, m2, count)
+    m2 = add_up(xp, d * d, plan, wide)
+    return Centred(d, m0 + m1, m2 / count, m2, count, m0, m1)
 
 
 def centre_weighted(xp: Namespace, x: Array, weights: Array, plan: Plan, *, wide: bool = False) -> Centred:
@@ -68,24 +72,27 @@ def centre_weighted(xp: Namespace, x: Array, weights: Array, plan: Plan, *, wide
     weights = weights * xp.ones_like(x)  # not broadcast_to: lazy libraries may not know the shape
     seen = weights > 0
     clean = xp.where(seen, x, xp.zeros_like(x))
-    count = _sum(xp, weights, plan, wide)
+    count = add_up(xp, weights, plan, wide)
     some = xp.where(count > 0, count, xp.ones_like(count))
-    m0 = _sum(xp, weights * clean, plan, wide) / some
+    m0 = add_up(xp, weights * clean, plan, wide) / some
     usable = seen | xp.isfinite(x)
     d = xp.where(usable, x, m0) - m0
-    m1 = _sum(xp, xp.where(seen, weights * d, xp.zeros_like(d)), plan, wide) / some
+    m1 = add_up(xp, xp.where(seen, weights * d, xp.zeros_like(d)), plan, wide) / some
     d = xp.where(usable, d - m1, xp.zeros_like(d))
-    m2 = _sum(xp, xp.where(seen, weights * d * d, xp.zeros_like(d)), plan, wide)
-    return Centred(d, m0 + m1, m2 / some, m2, count)
+    m2 = add_up(xp, xp.where(seen, weights * d * d, xp.zeros_like(d)), plan, wide)
+    return Centred(d, m0 + m1, m2 / some, m2, count, m0, m1)
 
 
-def as_moments(xp: Namespace, centred: Centred, plan: Plan) -> Moments:
-    """Return the statistics in ``param_shape``, for the outside."""
-    shape = _natural(centred.mean, plan)
-    count = centred.count
+def as_moments(xp: Namespace, centred: Centred, plan: Plan, *, wide: bool = False) -> Moments:
+    """Return the statistics in ``param_shape``, for the outside; ``wide`` gives the mean's every digit, in float64."""
+    count, mean, m2 = centred.count, centred.mean, centred.m2
+    if wide:
+        mean = xp.astype(centred.first, xp.float64) + xp.astype(centred.rest, xp.float64)
+        m2 = xp.astype(m2, xp.float64)
+    shape = _natural(mean, plan)
     if not is_number(count) and count.ndim:
-        count = xp.reshape(count, shape)
-    return Moments(count, xp.reshape(centred.mean, shape), xp.reshape(centred.m2, shape))
+        count = xp.reshape(xp.astype(count, mean.dtype, copy=False), shape)
+    return Moments(count, xp.reshape(mean, shape), xp.reshape(m2, shape))
 
 
 def _natural(stat: Array, plan: Plan) -> tuple[int, ...]:
@@ -96,10 +103,11 @@ def _count(xp: Namespace, x: Array, plan: Plan) -> Array | int:
     if plan.count is not None:
         return plan.count
     # Sizes a lazy library does not know yet: count ones, lazily.
-    return _sum(xp, xp.ones_like(x), plan, False)
+    return add_up(xp, xp.ones_like(x), plan, False)
 
 
-def _sum(xp: Namespace, x: Array, plan: Plan, wide: bool) -> Array:
+def add_up(xp: Namespace, x: Array, plan: Plan, wide: bool) -> Array:
+    """Return the sum over the reduced axes in ``stat_shape``; ``wide`` adds in float64 and rounds once."""
     if not wide:
         return xp.sum(x, axis=plan.reduce, keepdims=True)
     total = xp.sum(x, axis=plan.reduce, keepdims=True, dtype=xp.float64)

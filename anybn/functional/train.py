@@ -5,16 +5,20 @@ from typing import NamedTuple
 
 from anybn._typing import Array
 from anybn.core import running
-from anybn.core.normalize import affine, by_statistics, without_padding
+from anybn.core.moments import as_moments, centre, centre_weighted
+from anybn.core.normalize import affine, broadcast, by_statistics, without_padding
 from anybn.errors import AnybnError, Unsupported, bad_value, explain
 from anybn.functional import run
 from anybn.functional.validate import Call
+from anybn.namespace import device_name
 from anybn.plan import make_plan
 from anybn.state import Moments, Params, RunningStats
 
 Reducer = Callable[[Moments], Moments]
 Trained = tuple[Array, Moments | None]
 """y, and the moments to learn from: None where the preset does not learn from this batch."""
+
+_WITH_FLOAT64 = frozenset({"numpy", "torch", "cupy", "dask", "array_api_strict"})
 
 
 def train(call: Call, x: Array, state: RunningStats | None, reduce: Reducer | None) -> Trained:
@@ -140,13 +144,40 @@ def _empty(call: Call, x: Array) -> Trained:
 
 
 def _reduced(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) -> Trained:
+    if state is None or (call.semantics.normalize_by == "batch" and call.semantics.first != "ignore"):
+        return _reduced_exactly(call, x, state, reduce)
     moments = reduce(own_moments(call, x))
-    if state is not None and (call.semantics.normalize_by == "running" or call.semantics.first == "ignore"):
-        return _by_running(call, x, state, moments), moments
-    if state is not None and call.semantics.renorm is not None:
-        bare = _by(call, x, moments.mean, running.biased(call.xp, moments), Params())
-        return _renormed(call, bare, moments, state), moments
-    return _by(call, x, moments.mean, running.biased(call.xp, moments), call.params), moments
+    return _by_running(call, x, state, moments), moments
+
+
+def _reduced_exactly(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) -> Trained:
+    """Centre by this process' mean, then shift to everybody's: a rounded global mean never meets a large x."""
+    xp, plan = call.xp, call.plan
+    wide = run.cast(xp, x, call.compute)
+    d, own = _centred(call, wide)
+    merged = reduce(own)
+    shift = run.cast(xp, own.mean - merged.mean, call.compute)
+    if call.weights is not None:
+        d = xp.where((call.weights > 0) | xp.isfinite(wide), d, -broadcast(xp, shift, plan))
+    var = run.cast(xp, running.biased(xp, merged), call.compute)
+    renorm = state is not None and call.semantics.renorm is not None
+    params = Params() if renorm else call.params
+    y = run.cast(xp, by_statistics(xp, d, -shift, var, params, plan, call.eps), x.dtype)
+    return _renormed(call, y, merged, state) if renorm and state is not None else y, merged
+
+
+def _centred(call: Call, x: Array) -> tuple[Array, Moments]:
+    """Return the centred values and their moments, in float64 where the library has it (JAX by default has not)."""
+    xp, plan, library = call.xp, call.plan, call.space.library.name
+    wide = library in _WITH_FLOAT64 and device_name(x, call.space) != "mps"
+    if plan.count == 0:
+        zeros = xp.sum(xp.astype(x, xp.float64) if wide else x, axis=plan.reduce)
+        return x, Moments(0 if call.weights is None else zeros, zeros, zeros)
+    if call.weights is None:
+        centred = centre(xp, x, plan, wide=library == "numpy")
+    else:
+        centred = centre_weighted(xp, x, call.weights, plan, wide=library == "numpy")
+    return centred.d, as_moments(xp, centred, plan, wide=wide)
 
 
 def own_moments(call: Call, x: Array) -> Moments:
