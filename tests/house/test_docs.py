@@ -1,5 +1,7 @@
 """Every Python block of README.md and docs/ runs, page by page, each page in one namespace."""
 
+import doctest
+import importlib
 import importlib.util
 import re
 from pathlib import Path
@@ -54,6 +56,28 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytes
     if lacking:
         names = sorted({name for absent in lacking.values() for name in absent})
         pytest.skip(f"needs {', '.join(names)} for the blocks at lines {', '.join(map(str, lacking))}")
+
+
+def module_of(path: Path) -> str:
+    """Name the module that a file is."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+WITH_EXAMPLES = sorted(
+    module_of(path)
+    for package in ("anybn", "bnlint")
+    for path in (ROOT / package).rglob("*.py")
+    if re.search(r"^ *>>> ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_the_examples_of_docstrings_run(name: str) -> None:
+    """Every ``>>>`` in a docstring prints what it says."""
+    pytest.importorskip("numpy", reason="the examples use NumPy")
+    outcome = doctest.testmod(importlib.import_module(name))
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
 
 
 def test_a_broken_block_is_found() -> None:
