@@ -9,6 +9,7 @@ from bnlint.config import Config
 from bnlint.facts.collect import Text
 from bnlint.facts.deep import in_deep_thread
 from bnlint.finding import Finding, Place
+from bnlint.notebook import Cell, restored
 from bnlint.rules.unused_suppression import META as UNUSED
 from bnlint.source import Span
 from bnlint.triage import baseline
@@ -52,7 +53,17 @@ def shown(found: Iterable[Finding], texts: Mapping[str, Text], config: Config, *
 
 def _comments(text: Text) -> Iterator[Silence]:
     if may_silence(text.data):
-        yield from silences(text.source.path, text.lines())
+        for name, lines in _parts(text):
+            yield from silences(name, lines)
+
+
+def _parts(text: Text) -> Iterator[tuple[str, list[str]]]:
+    """Lines of a file, or of each cell of a notebook, by the name that places have for it."""
+    lines, begun = text.lines(), text.cells()
+    if not begun:
+        yield text.source.path, lines
+    for cell, after in zip(begun, [*(cell.line - 1 for cell in begun[1:]), len(lines)], strict=True):
+        yield Place(text.source.path, 0, cell=cell.number).text, restored(lines[cell.line : after])
 
 
 def _judged(comment: Silence, config: Config) -> bool:
@@ -67,7 +78,8 @@ def _unused(comment: Silence) -> Finding:
     word = "ignore-file" if comment.line == 0 else "ignore"
     found = UNUSED.finding(comment.text, 0, comment=f"`# bnlint: {word}{codes}`")
     span = Span(comment.written, comment.column, comment.written, comment.column + 1)
-    return found._replace(place=Place(comment.text, 0, span=span))
+    path, _, cell = comment.text.partition(":cell ")
+    return found._replace(place=Place(path, 0, span=span, cell=int(cell or 0)))
 
 
 def _places(finding: Finding) -> Iterator[Place]:
@@ -88,10 +100,26 @@ def located(findings: Sequence[Finding], texts: Mapping[str, Text]) -> list[Find
         else {}
     )
 
+    in_cells = {path: text.cells() for path, text in texts.items() if text.notebook is not None}
+
     def placed(place: Place) -> Place:
-        return place if place.span is not None else place._replace(span=spans[place.path][place.at])
+        if place.span is None:
+            place = place._replace(span=spans[place.path][place.at])
+        return _in_cell(place, in_cells[place.path]) if place.path in in_cells else place
 
     return [f._replace(place=placed(f.place), related=tuple(map(placed, f.related))) for f in findings]
+
+
+def _in_cell(place: Place, cells: Sequence[Cell]) -> Place:
+    """The same place, counted in its cell of the notebook."""
+    span = place.span
+    if place.cell or span is None:
+        return place
+    cell = next((cell for cell in reversed(cells) if cell.line < span.line), None)
+    if cell is None:
+        return place
+    moved = Span(span.line - cell.line, span.column, span.end_line - cell.line, span.end_column)
+    return place._replace(span=moved, cell=cell.number)
 
 
 def _locate(wanted: Mapping[str, tuple[bytes, Iterable[int]]]) -> dict[str, dict[int, Span]]:
@@ -102,16 +130,19 @@ def _locate(wanted: Mapping[str, tuple[bytes, Iterable[int]]]) -> dict[str, dict
 
 def _excerpts(findings: Iterable[Finding], texts: Mapping[str, Text]) -> Excerpts:
     wanted: dict[str, set[int]] = {}
+    paths: dict[str, None] = {}
     for finding in findings:
         for place in _places(finding):
             if place.span is not None:
+                paths[place.path] = None
                 last = min(place.span.end_line, place.span.line + 3 * _AROUND)
-                wanted.setdefault(place.path, set()).update(range(place.span.line - _AROUND, last + _AROUND + 1))
-    found: Excerpts = {}
-    for path, numbers in sorted(wanted.items()):
-        lines = texts[path].lines()
-        found[path] = {number: lines[number - 1] for number in sorted(numbers) if 0 < number <= len(lines)}
-    return found
+                wanted.setdefault(place.text, set()).update(range(place.span.line - _AROUND, last + _AROUND + 1))
+    parts = {name: lines for path in paths if path in texts for name, lines in _parts(texts[path])}
+    return {
+        name: {number: parts[name][number - 1] for number in sorted(numbers) if 0 < number <= len(parts[name])}
+        for name, numbers in sorted(wanted.items())
+        if name in parts
+    }
 
 
 def write_baseline(found: Iterable[Finding], texts: Mapping[str, Text], config: Config, file: Path) -> int:

@@ -108,14 +108,14 @@ def _repair(analysis: Analysis, args: argparse.Namespace, config: Config, rules:
     if args.diff:
         with _output(args) as stream:
             for old, new in pairs:
-                stream.write(diff(old.source.path, decoded(old.data), decoded(new.data)))
+                stream.write(diff(old.source.path, decoded(old.written()), decoded(new.written())))
         _notes(done.notes)
         return 1 if pairs else 0
     for old, new in pairs:
         if old.source.file is None:
-            sys.stdout.buffer.write(new.data)
+            sys.stdout.buffer.write(new.written())
         else:
-            write(old.source.file, new.data)
+            write(old.source.file, new.written())
     count = sum(done.applied.values())
     if count:
         codes = ", ".join(f"{code} × {times}" for code, times in sorted(done.applied.items()))
@@ -123,7 +123,7 @@ def _repair(analysis: Analysis, args: argparse.Namespace, config: Config, rules:
     _notes(done.notes)
     if analysis.texts and any(t.source.data is not None for t in analysis.texts):
         if not pairs:
-            sys.stdout.buffer.write(analysis.texts[0].data)
+            sys.stdout.buffer.write(analysis.texts[0].written())
         return _code(report(done.analysis, config, rules), args, config)
     return _say(report(done.analysis, config, rules), args, config)
 

@@ -14,6 +14,7 @@ from bnlint.facts.imports import Needed, needed
 from bnlint.facts.model import FileFacts, Problem
 from bnlint.facts.python_read import LINE_END, decoded
 from bnlint.frameworks.triggers import FRAMEWORKS, TRIGGERS
+from bnlint.notebook import Cell, cells, program, with_program
 from bnlint.source import Source
 
 _TRIGGERS = re.compile(TRIGGERS)
@@ -22,12 +23,21 @@ _BYTES_PER_JOB = 60_000
 
 
 class Text(NamedTuple):
-    """A source with its bytes, or with the problem that there are none."""
+    """A source with its bytes, or with the problem that there are none; `data` of a notebook is its program."""
 
     source: Source
     data: bytes
     digest: str
     problem: Problem | None = None
+    notebook: bytes | None = None
+
+    def written(self) -> bytes:
+        """The bytes of the file itself: those of the notebook, if it is one."""
+        return self.data if self.notebook is None else with_program(self.notebook, self.data.decode())
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Where the cells begin, if it is a notebook."""
+        return () if self.notebook is None else cells(self.data.decode())
 
     def lines(self) -> list[str]:
         """The lines of the file as LibCST counts them, without their ends."""
@@ -49,14 +59,23 @@ def _read(source: Source, size_limit: int) -> Text:
     digest = digest_of(data)
     if len(data) > size_limit:
         return Text(source, b"", digest, Problem(f"larger than {size_limit:,} bytes (size-limit)"))
+    if source.path.endswith(".ipynb"):
+        return _read_notebook(source, data, digest)
     if b"\0" in data:
         return Text(source, b"", digest, Problem("holds NUL bytes, so it is not Python source"))
     return Text(source, data, digest)
 
 
+def _read_notebook(source: Source, data: bytes, digest: str) -> Text:
+    try:
+        return Text(source, program(data).text.encode(), digest, None, data)
+    except ValueError as error:  # also what cannot be decoded
+        return Text(source, b"", digest, Problem(f"not a notebook: {error}"))
+
+
 def with_data(text: Text, data: bytes) -> Text:
     """The same source with other bytes."""
-    return Text(text.source, data, digest_of(data))
+    return Text(text.source, data, digest_of(data), None, text.notebook)
 
 
 def digest_of(data: bytes) -> str:
