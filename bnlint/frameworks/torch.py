@@ -197,10 +197,10 @@ LOADERS: Final = frozenset(
 )
 # Words in names or comments near a call that say: this is meant.
 INTENT: Final = re.compile(
-    r"mc[ _-]?dropout|monte[ _-]?carlo|prenet|pre_net|adain|ada_in|adaptive[ _]?instance|few[ _-]?shot|meta[ _-]?learn|maml|standing|calibrat|recalibrat"
-    r"|precise[ _-]?bn|update_bn|bn_update|update[ _-]?stat|test[ _-]?time[ _-]?(?:adapt|train)|\btta\b|\btent\b|cotta|uncertain|stochastic|bayes"
-    r"|on purpose|intentional|deliberate|not a bug|train mode|training mode|keep.{0,20}train|batch stat|transductive|episod|warm_?up_?bn"
-    r"|domain[ _-]?adapt|pix2pix",
+    r"mc[ _-]?dropout|monte[ _-]?carlo|prenet|pre_net|adain|ada_in|adaptive[ _]?instance|few[ _-]?shot|meta[ _-]?learn|maml|standing[ _]stat|calibrat"
+    r"|precise[ _-]?bn|update_bn|bn_update|update[ _-]?stat|test[ _-]?time[ _-]?(?:adapt|train)|\btent\b|cotta|uncertaint|stochastic (?:forward|dropout|pass)"
+    r"|on purpose|intentional|deliberate|not a bug|(?:keep|stay|should|must|remain|need|leave|want)[^\n]{0,40}train(?:ing)?[ _-]mode|batch stat"
+    r"|transductive|warm_?up_?bn|pix2pix",
     re.IGNORECASE,
 )
 METRICS: Final = frozenset(

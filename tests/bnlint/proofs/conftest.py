@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,64 @@ def tf1_measures():
         elif line.startswith("MEASURED "):
             found[name] = json.loads(line.removeprefix("MEASURED "))
     return found
+
+
+@pytest.fixture(scope="session")
+def torch_measures():
+    """Runs a PyTorch program in this process and gives what its ``measure()`` found."""
+    pytest.importorskip("torch")
+
+    def measure(name):
+        return runpy.run_path(str(PROGRAMS / f"{name}.py"))["measure"]()
+
+    return measure
+
+
+JAX = ("bn112", "bn204", "bn311", "bn311_haiku", "bn311_equinox", "bn311_nnx")
+KERAS = ("bn202", "bn203", "bn207", "bn313", "bn401_keras")
+LEGACY = ("bn110", "bn203", "bn313")
+TORCH = ("bn401_torch", "bn402")
+
+
+def measured(names, *options):
+    """What the function ``measure`` of each program gives; one process for all of them."""
+    programs = [str(PROGRAMS / f"{name}_{kind}.py") for name in names for kind in ("bad", "good")]
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "KERAS_BACKEND": "tensorflow"}
+    if "--legacy" in options:
+        settings["TF_USE_LEGACY_KERAS"] = "1"
+    command = [sys.executable, str(HERE / "run_measures.py"), *options, *programs]
+    done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("PROGRAM ", "MEASURED "))]
+    texts = zip(lines[::2], lines[1::2], strict=True)
+    return {name.split()[1]: json.loads(found.removeprefix("MEASURED ")) for name, found in texts}
+
+
+@pytest.fixture(scope="session")
+def jax_measures():
+    """Measures of the Flax, Haiku and Equinox programs."""
+    for library in ("jax", "flax", "haiku", "equinox", "optax"):
+        pytest.importorskip(library)
+    return measured(JAX)
+
+
+@pytest.fixture(scope="session")
+def keras_measures():
+    """Measures of the Keras programs under Keras 3."""
+    pytest.importorskip("tensorflow")
+    pytest.importorskip("keras", minversion="3")
+    return measured(KERAS)
+
+
+@pytest.fixture(scope="session")
+def keras2_measures():
+    """Measures of the Keras programs under Keras 2."""
+    pytest.importorskip("tf_keras")
+    return measured(LEGACY, "--legacy")
+
+
+@pytest.fixture(scope="session")
+def torch_measures():
+    """Measures of the PyTorch programs that only need one layer."""
+    pytest.importorskip("torch")
+    return measured(TORCH)

@@ -1,0 +1,44 @@
+import copy
+import warnings
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(4)
+        self.drop = nn.Dropout(0.5)
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(self.drop(self.bn(x)))
+
+
+def batches(count=8, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return [
+        (torch.randn(16, 4, generator=rng) * 3 + 5, torch.randint(0, 2, (16,), generator=rng)) for _ in range(count)
+    ]
+
+
+class Ema:
+    def __init__(self, model):
+        self.ema = copy.deepcopy(model).eval()
+
+    @torch.no_grad()
+    def update(self, model):
+        for e, p in zip(self.ema.parameters(), model.parameters()):
+            e.lerp_(p, 0.5)
+
+
+def measure():
+    torch.manual_seed(0)
+    model = Net()
+    ema = Ema(model)
+    for x, _ in batches():
+        model(x)
+        ema.update(model)
+    return {"apart": (ema.ema.bn.running_mean - model.bn.running_mean).abs().max().item()}

@@ -1,0 +1,14 @@
+"""BN306: measured with real networks on a CPU."""
+
+import pytest
+
+pytestmark = pytest.mark.proof
+
+
+def test_freeze_undone(torch_measures, codes_of):
+    """train() thaws what was frozen before it; frozen after it, the statistics stay."""
+    bad, good = torch_measures("bn306_bad"), torch_measures("bn306_good")
+    assert bad["moved"] > 1
+    assert good == {"moved": 0}
+    assert "BN306" in codes_of("bn306_bad")
+    assert codes_of("bn306_good") == set()
