@@ -6,7 +6,7 @@
 import numpy as np
 
 from anybn.kernels.compiled import compile_cached
-from anybn.kernels.numba_rows import BLOCK, FLAT, RUN, TOGETHER, padded
+from anybn.kernels.numba_rows import BLOCK, FLAT, RUN, padded
 from anybn.kernels.simd import (
     LANES,
     add,
@@ -24,6 +24,8 @@ from anybn.kernels.simd import (
     to_boundary,
     to_wide,
 )
+
+TOGETHER = 4  # two operands: more rows at a time are more streams than the processor looks ahead on
 
 
 @compile_cached
