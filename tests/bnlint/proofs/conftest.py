@@ -53,7 +53,7 @@ def tf1_measures():
 
 
 @pytest.fixture(scope="session")
-def torch_measures():
+def measure_torch():
     """Runs a PyTorch program in this process and gives what its ``measure()`` found."""
     pytest.importorskip("torch")
 

@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_eval_missing(torch_measures, codes_of):
+def test_eval_missing(measure_torch, codes_of):
     """Evaluating twice gives two answers and moves the statistics; after eval() neither happens."""
-    bad, good = torch_measures("bn101_bad"), torch_measures("bn101_good")
+    bad, good = measure_torch("bn101_bad"), measure_torch("bn101_good")
     assert bad["differ"] > 0.1
     assert bad["moved"] > 0.1
     assert good == {"differ": 0, "moved": 0}

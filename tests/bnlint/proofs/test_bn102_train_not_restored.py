@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_train_not_restored(torch_measures, codes_of):
+def test_train_not_restored(measure_torch, codes_of):
     """From the second epoch on no batch reaches the statistics; with train() in the loop all do."""
-    bad, good = torch_measures("bn102_bad"), torch_measures("bn102_good")
+    bad, good = measure_torch("bn102_bad"), measure_torch("bn102_good")
     assert bad == {"modes": [True, False, False], "batches": [8, 8, 8]}
     assert good == {"modes": [True, True, True], "batches": [8, 16, 24]}
     assert "BN102" in codes_of("bn102_bad")

@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_eval_without_call(torch_measures, codes_of):
+def test_eval_without_call(measure_torch, codes_of):
     """The mode does not change without parentheses."""
-    bad, good = torch_measures("bn103_bad"), torch_measures("bn103_good")
+    bad, good = measure_torch("bn103_bad"), measure_torch("bn103_good")
     assert bad["training"]
     assert bad["differ"] > 0.1
     assert good == {"training": False, "differ": 0}

@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_layer_built_in_forward(torch_measures, codes_of):
+def test_layer_built_in_forward(measure_torch, codes_of):
     """A dropout made in forward drops in eval mode too; one that the module holds does not."""
-    bad, good = torch_measures("bn108_bad"), torch_measures("bn108_good")
+    bad, good = measure_torch("bn108_bad"), measure_torch("bn108_good")
     assert bad["differ"] > 0.1
     assert good == {"differ": 0}
     assert "BN108" in codes_of("bn108_bad")

@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_train_override_broken(torch_measures, codes_of):
+def test_train_override_broken(measure_torch, codes_of):
     """`net = Net().eval()` is None when train() forgets to return self."""
-    bad, good = torch_measures("bn109_bad"), torch_measures("bn109_good")
+    bad, good = measure_torch("bn109_bad"), measure_torch("bn109_good")
     assert bad == {"is_none": True}
     assert good == {"is_none": False}
     assert "BN109" in codes_of("bn109_bad")

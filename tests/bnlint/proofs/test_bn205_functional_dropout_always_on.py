@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_functional_dropout_always_on(torch_measures, codes_of):
+def test_functional_dropout_always_on(measure_torch, codes_of):
     """A functional dropout drops in eval mode too; with the flag it is the identity."""
-    bad, good = torch_measures("bn205_bad"), torch_measures("bn205_good")
+    bad, good = measure_torch("bn205_bad"), measure_torch("bn205_good")
     assert bad["differ"] > 0.1
     assert good == {"differ": 0}
     assert "BN205" in codes_of("bn205_bad")

@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_functional_batch_norm_flag(torch_measures, codes_of):
+def test_functional_batch_norm_flag(measure_torch, codes_of):
     """With a constant True evaluation moves the statistics."""
-    bad, good = torch_measures("bn206_bad"), torch_measures("bn206_good")
+    bad, good = measure_torch("bn206_bad"), measure_torch("bn206_good")
     assert bad["moved"] > 0.1
     assert good == {"moved": 0}
     assert "BN206" in codes_of("bn206_bad")

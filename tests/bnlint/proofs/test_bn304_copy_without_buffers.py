@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_copy_without_buffers(torch_measures, codes_of):
+def test_copy_without_buffers(measure_torch, codes_of):
     """The running statistics of the average stay at their start; with the buffers copied they follow."""
-    bad, good = torch_measures("bn304_bad"), torch_measures("bn304_good")
+    bad, good = measure_torch("bn304_bad"), measure_torch("bn304_good")
     assert bad["apart"] > 1
     assert good == {"apart": 0}
     assert "BN304" in codes_of("bn304_bad")

@@ -5,9 +5,9 @@ import pytest
 pytestmark = pytest.mark.proof
 
 
-def test_freeze_undone(torch_measures, codes_of):
+def test_freeze_undone(measure_torch, codes_of):
     """train() thaws what was frozen before it; frozen after it, the statistics stay."""
-    bad, good = torch_measures("bn306_bad"), torch_measures("bn306_good")
+    bad, good = measure_torch("bn306_bad"), measure_torch("bn306_good")
     assert bad["moved"] > 1
     assert good == {"moved": 0}
     assert "BN306" in codes_of("bn306_bad")
