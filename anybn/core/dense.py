@@ -104,12 +104,10 @@ def _subtract(
 
 def _scale(xp: Namespace, out: Array, rest: Array, var: Array, params: Params, eps: float, cut: _Cut) -> None:
     """Turn ``out``, which holds d, into ``(d - rest) / sqrt(var + eps) * scale + offset``."""
+    scale, offset = params
     factor = 1.0 / xp.sqrt(var + eps)
-    if params.scale is not None:
-        factor = factor * params.scale
-    shift = -rest * factor
-    if params.offset is not None:
-        shift = shift + params.offset
+    factor = factor if scale is None else factor * scale
+    shift = -rest * factor if offset is None else offset - rest * factor
     factor, shift = (_spread(xp, xp.astype(one, out.dtype), cut) for one in (factor, shift))
     for block in cut.blocks():
         y = out[block]

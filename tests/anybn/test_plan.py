@@ -58,7 +58,7 @@ def test_true_is_no_axis_even_after_one_was():
         plan((9, 3), True)
 
 
-@pytest.mark.parametrize("name", ["float32", "float64", "int32", "bool"])
+@pytest.mark.parametrize("name", ["float32", "int32", "uint8", "bool"])
 def test_dtype_names_are_the_same_everywhere(lib, name):
     """One plain name for each dtype, in every library."""
     assert dtype_name(lib.array([0, 1], name).dtype) == name
