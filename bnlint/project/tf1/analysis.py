@@ -162,7 +162,10 @@ class Tf1:
 
     def program(self, path: str) -> Program:
         """The program that the file `path` is part of."""
-        roots = self.imports.roots(path)
+        return self.program_from(self.imports.roots(path))
+
+    def program_from(self, roots: frozenset[str]) -> Program:
+        """The program that starts at these files."""
         if roots not in self._programs:
             self._programs[roots] = Program(self, roots)
         return self._programs[roots]

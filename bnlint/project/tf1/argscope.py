@@ -23,6 +23,12 @@ class ArgScope(NamedTuple):
     words: frozenset[str] | None
     hidden: bool
 
+    def inside(self, block: m.With, words: frozenset[str]) -> bool:
+        """Whether this scope is entered below another block, which uses `words`."""
+        if any(node is self.site.call for node in walk((block.body,))):
+            return True
+        return any(name in words for name in _names_around(self.site.scope))
+
     def reaches(self, call: m.Call, scope: Scope) -> bool:
         """Whether `call` can run inside: it stands there, or a function around it is named there (or further down)."""
         if self.words is None or self.block is None:
@@ -48,13 +54,19 @@ def block_of(site: Site, parents: Parents) -> m.With | None:
     above = parents.above(site.call)
     if not isinstance(above, m.With):
         return None
-    targets = {item.target.id for item in above.items if isinstance(item.target, m.Name)}
+    kept = _targets(above)
     for node in walk((above.body,)):
-        if isinstance(node, m.Return) and isinstance(node.value, m.Name) and node.value.id in targets:
+        if isinstance(node, m.With):
+            kept |= _targets(node)
+        if isinstance(node, m.Return) and isinstance(node.value, m.Name) and node.value.id in kept:
             return None
         if isinstance(node, m.Op) and node.op.startswith("yield"):
             return None
     return above
+
+
+def _targets(block: m.With) -> set[str]:
+    return {item.target.id for item in block.items if isinstance(item.target, m.Name)}
 
 
 def words_below(block: m.With, scans: Iterable[Scan]) -> frozenset[str]:

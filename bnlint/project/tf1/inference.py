@@ -68,8 +68,21 @@ def _norm(view: Tf1, use: Use) -> TrainMode | None:
         return TrainMode(site, use, "inference", None)
     if not left or not program.train_ops:
         return None
+    if _restored_alone(view, use, program):
+        return TrainMode(site, use, "restored", None)
     flag = fed_flag(program)
     return TrainMode(site, use, "ignored" if flag is not None else "always", flag)
+
+
+def _restored_alone(view: Tf1, use: Use, program: Program) -> bool:
+    """Whether a program of its own restores the model and only predicts (``inference.py`` beside ``train.py``)."""
+    for root in program.roots:
+        if _PREDICTS.search(PurePosixPath(root).stem):
+            alone = view.program_from(frozenset({root}))
+            restores = alone.is_live(use.scope) and bool(alone.calls("restore"))
+            if restores and not alone.train_ops and not _on_purpose(alone):
+                return True
+    return False
 
 
 def fed_flag(program: Program) -> Site | None:

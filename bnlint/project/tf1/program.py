@@ -115,8 +115,15 @@ class Program:
         """What ``arg_scope`` can give to `use` for `keyword`, and whether there may be more that is not seen."""
         if use.norm.kind != "contrib":
             return [], False
-        around = [one for one in self._arg_scopes if one.reaches(use.call, use.scope)]
+        around = [one for one in self._arg_scopes if one.reaches(use.call, use.scope) or self._entered(use, one)]
         return [one.given[keyword] for one in around if keyword in one.given], any(one.hidden for one in around)
+
+    def _entered(self, use: Use, one: ArgScope) -> bool:
+        """Whether a scope is entered where a norm that another scope names is applied."""
+        if use.how != "normalizer" or self.view.words.tail(use.call) != "arg_scope":
+            return False
+        block = block_of(Site(use.call, use.scope), self.view.parents(use.scope.path))
+        return block is None or one.inside(block, words_below(block, self.scans))
 
     # --- flags and routes of a norm in this program ---
 
