@@ -12,6 +12,7 @@ from bnlint.project.contents import UNKNOWN, Content, Contents
 from bnlint.project.jax.differentiated import Differentiated
 from bnlint.project.names import Definition, Value
 from bnlint.project.scopes import Scope
+from bnlint.project.slices import bound_names
 
 Kind = Literal["linen", "linen without mutable", "haiku", "equinox"]
 
@@ -130,12 +131,28 @@ class Updates:
                 continue
             calls = [node for node in own_nodes(scope, file) if isinstance(node, m.Call)]
             called = {self.names.qualified(call.func, scope) or "" for call in calls}
-            keeps = {"flax.nnx.split", "flax.nnx.state", "flax.nnx.pop", "flax.nnx.to_pure_dict", "flax.nnx.update"}
-            if "flax.nnx.merge" not in called or called & keeps or not self._trains(scope, calls):
+            if "flax.nnx.merge" not in called or not self._trains(scope, calls) or self._gives_back(scope):
                 continue
             merged = next(c for c in calls if self.names.qualified(c.func, scope) == "flax.nnx.merge")
             if not _returns_bound(scope.node, merged):
                 yield merged, scope
+
+    def _gives_back(self, scope: Scope) -> bool:
+        """Whether what is returned holds ``nnx.state(…)`` or ``nnx.split(…)``, or a name bound to one."""
+        assert isinstance(scope.node, m.Function)
+        names: set[str] = set()
+        returned: list[m.Expr] = []
+        for node in walk(scope.node, into_scopes=False):
+            if isinstance(node, m.Assign) and node.value is not None and self._taken(node.value, scope):
+                names.update(name for target in node.targets for name in bound_names(target))
+            elif isinstance(node, m.Return) and node.value is not None:
+                returned.append(node.value)
+        read = {part.id for value in returned for part in walk(value) if isinstance(part, m.Name)}
+        return bool(names & read) or any(self._taken(value, scope) for value in returned)
+
+    def _taken(self, expr: m.Expr, scope: Scope) -> bool:
+        taken = ("flax.nnx.split", "flax.nnx.state", "flax.nnx.pop", "flax.nnx.to_pure_dict")
+        return any(self.names.qualified(call.func, scope) in taken for call in calls_below(expr))
 
     def _trains(self, scope: Scope, calls: list[m.Call]) -> bool:
         return any(self.differentiated.transform(call.func, scope) is not None for call in calls)
