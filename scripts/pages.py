@@ -1,5 +1,6 @@
 """The text of each generated page, from the data that the program runs on."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bnlint.rules._base import Example, Meta
+    from bnlint.rules._base import Meta
 
 FAMILIES = {
     "1": ("mode", "Is the model in the right mode?"),
@@ -17,42 +18,6 @@ FAMILIES = {
     "4": ("setup", "Axis, momentum, eps, bias, batch of one"),
     "9": ("the run itself", "What the linter could not do"),
 }
-
-
-def _code(text: str, name: str = "") -> str:
-    title = f'title="{name}" ' if name else ""
-    return f"```python no-run {title}".rstrip() + f"\n{text.strip()}\n```\n"
-
-
-def _example(example: "Example") -> str:
-    heads = [f"**{example.title}**\n"] if example.title else []
-    if example.files:
-        marks = ", ".join(f"`{mark}`" for mark in example.marks)
-        files = [_code(text, name) for name, text in example.files]
-        fixed = ["Instead:\n", *(_code(text, name) for name, text in example.fixed)] if example.fixed else []
-        return "\n".join([*heads, f"Reported at {marks}:\n", *files, *fixed])
-    good = ["Instead:\n", _code(example.good)] if example.good else []
-    return "\n".join([*heads, _code(example.bad), *good])
-
-
-def _rule(meta: "Meta") -> str:
-    parts = [
-        f"# {meta.code} {meta.name}\n",
-        (
-            f"severity **{meta.severity}** · confidence **{meta.confidence}** · persona **{meta.persona}** · "
-            f"{', '.join(meta.frameworks)} · since {meta.since}\n"
-        ),
-        "## What it says\n",
-        f"> {meta.says}\n",
-        f"## Why\n\n{meta.why}\n",
-        "## Examples\n",
-        *(_example(example) for example in meta.examples),
-        f"## Fix safety\n\n{meta.fix_safety}\n",
-    ]
-    parts += [f"## Notes\n\n{meta.notes}\n"] if meta.notes else []
-    parts += [f"## Proof\n\n{meta.proof}\n"] if meta.proof else []
-    parts += ["## References\n", *(f"- <{link}>" for link in meta.references)] if meta.references else []
-    return "\n".join(parts)
 
 
 def _index(metas: "list[Meta]") -> str:
@@ -77,10 +42,11 @@ def _index(metas: "list[Meta]") -> str:
 
 def rules() -> dict[str, str]:
     """One page a rule, and their list."""
+    from bnlint.report.page import page
     from bnlint.rules.table import RULES
 
     metas = sorted((rule.meta for rule in RULES), key=lambda meta: meta.code)
-    made = {f"docs/rules/{meta.code}.md": _rule(meta) for meta in metas}
+    made = {f"docs/rules/{meta.code}.md": page(meta) for meta in metas}
     return made | {"docs/rules/index.md": _index(metas)}
 
 
@@ -151,6 +117,26 @@ def _help(*arguments: str) -> str:
         [sys.executable, "-m", "bnlint", *arguments], capture_output=True, text=True, check=True, env=env
     )
     return done.stdout.strip()
+
+
+def configuration() -> dict[str, str]:
+    """The keys of `[tool.bnlint]`."""
+    from bnlint.options import OPTIONS
+
+    lines = [
+        "# Configuration\n",
+        "In `[tool.bnlint]` of `pyproject.toml`, or in `bnlint.toml` without the table's name. The command line overrides it; an unknown key is an error.\n",
+    ]
+    for option in OPTIONS:
+        default = json.dumps(option.default, default=list)
+        choices = (
+            f" One of {', '.join(f'`{choice}`' for choice in option.choices)}."
+            if option.choices and option.kind == "choice"
+            else ""
+        )
+        lines += [f"## {option.key}\n", f"{option.says}{choices}\n", f"- kind: {option.kind}\n- default: `{default}`\n"]
+        lines += [f"```toml\n[tool.bnlint]\n{option.key} = {option.example}\n```\n"]
+    return {"docs/configuration.md": "\n".join(lines)}
 
 
 def command_line() -> dict[str, str]:
