@@ -26,6 +26,7 @@ class Backend(Enum):
     NUMPY_READONLY = ("numpy", "numpy", "read-only")
     STRICT = ("array_api_strict", "array_api_strict")
     TORCH = ("torch", "array_api_compat.torch")
+    TORCH_PORTABLE = ("torch", "array_api_compat.torch", "without faster kernels")
     JAX = ("jax", "jax.numpy")
     DASK = ("dask", "array_api_compat.dask.array")
     CUPY = ("cupy", "array_api_compat.cupy")
@@ -68,7 +69,7 @@ class Lib:
             return np.asarray(array._array)
         if self.backend is Backend.CUPY:
             return array.get()
-        if self.backend is Backend.TORCH:
+        if self.backend in (Backend.TORCH, Backend.TORCH_PORTABLE):
             return array.detach().cpu().numpy()
         return np.asarray(array)
 
@@ -77,7 +78,7 @@ class Lib:
 def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
     """An array library; skipped, with the reason counted, where it is not installed.
 
-    Read-only NumPy also goes without faster kernels, so that the portable one is tested where they are installed.
+    Read-only NumPy and one of two torches go without faster kernels, so that the portable one is tested everywhere.
     """
     backend: Backend = request.param
     if backend.missing:
@@ -87,7 +88,7 @@ def lib(request: pytest.FixtureRequest) -> Iterator[Lib]:
         if not cupy.cuda.is_available():
             pytest.skip("no GPU for cupy")
     found = Lib(backend, importlib.import_module(backend.value[1]))
-    with kernels.use("portable") if backend is Backend.NUMPY_READONLY else nullcontext():
+    with kernels.use("portable") if backend in (Backend.NUMPY_READONLY, Backend.TORCH_PORTABLE) else nullcontext():
         yield found
 
 

@@ -1,11 +1,22 @@
 """Gradients flow through y and nowhere else: torch and JAX, first and second order, vmap, masks, every way of training."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 import anybn
+from anybn import kernels
 
 torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(autouse=True, params=["fastest", "portable"])
+def row(request):
+    """Each rule holds on whatever kernel comes first, and on the portable one."""
+    with kernels.use("portable") if request.param == "portable" else nullcontext():
+        yield
+
 
 WAYS = ["torch", "keras", "contrib_zero_debias", "equinox_ema", "keras_renorm", "haiku"]
 
