@@ -1,5 +1,8 @@
 """One line a finding: ``path:line:column: CODE message``."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 from bnlint.report.model import Report
 from bnlint.report.paint import paint
 from bnlint.report.table import Style
@@ -10,7 +13,13 @@ def render(report: Report, style: Style) -> str:
     ink = paint(colour=style.colour)
     lines = [f"{ink.bold(f.place.where())}: {ink.severity(f.severity, f.code)} {f.says}" for f in report.findings]
     if style.statistics and report.findings:
-        from bnlint.report.text import statistics
-
         lines.extend(["", *statistics(report)])
     return "".join(f"{line}\n" for line in lines)
+
+
+def statistics(report: Report) -> Iterator[str]:
+    """One line a rule: how often, code, name."""
+    counts = Counter((finding.code, finding.name) for finding in report.findings)
+    width = len(str(max(counts.values())))
+    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:>{width}}  {code} {name}"

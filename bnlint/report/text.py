@@ -1,10 +1,10 @@
 """Findings for people: message, code frame, the places that led there, why it matters, how to repair it."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bnlint.finding import Finding, Place
 from bnlint.report import concise
+from bnlint.report.concise import statistics
 from bnlint.report.model import Report
 from bnlint.report.paint import Paint, paint
 from bnlint.report.table import Style
@@ -74,14 +74,6 @@ def _underline(line: str, place: Place) -> str:
     before = len(line[: place.span.column - 1].expandtabs(4))
     marked = len(line[: end - 1].expandtabs(4)) - before
     return " " * before + "^" * max(1, marked)
-
-
-def statistics(report: Report) -> Iterator[str]:
-    """One line a rule: how often, code, name."""
-    counts = Counter((finding.code, finding.name) for finding in report.findings)
-    width = len(str(max(counts.values())))
-    for (code, name), count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{count:>{width}}  {code} {name}"
 
 
 def _summary(report: Report) -> str:
