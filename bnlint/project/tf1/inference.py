@@ -27,7 +27,7 @@ _INFERS = re.compile(
 )
 # Here the statistics of the batch at hand are often what is wanted.
 _ON_PURPOSE = re.compile(
-    r"gan$|gan_|^gan|wgan|discrim|generator|maml|reptile|few_?shot|meta_?learn|style|pix2pix|cyclegan|sampler",
+    r"(?<!or)gans?(?:_|$|\d)|^(?:gan|wgan)|discrim|maml|reptile|few_?shot|meta_?learn|style|pix2pix|sampler",
     re.IGNORECASE,
 )
 
