@@ -98,12 +98,42 @@ def carry(snapshot: Snapshot, candidates: Sequence[Semantics], title: str, *, tr
         )
     if snapshot.semantics.evaluate_by == "blend":
         raise _refused(title, ["evaluation normalises by a blend of batch and running statistics"], "no other layer")
-    best = min(candidates, key=lambda one: len(differences(snapshot.semantics, one)))
-    lost = differences(snapshot.semantics, best)
+    best, lost = _nearest(snapshot.semantics, candidates)
+    if lost:
+        # Haiku after a thousand steps is a plain average: try what is left of the semantics by now.
+        snapshot = snapshot._replace(semantics=settled(snapshot.semantics, int(snapshot.state.steps)))
+        best, lost = _nearest(snapshot.semantics, candidates)
     if training and lost:
         raise _refused(title, lost, "training=False, which carries evaluation and lists the rest in not_carried")
     plain = _evaluated(snapshot, best)
     return Carried(plain, _filled(best, plain.semantics), tuple(lost), tuple(edges(snapshot.semantics, best)))
+
+
+def settled(semantics: Semantics, steps: int) -> Semantics:
+    """Return the semantics without what only matters at the start, if ``steps`` say that the start is over.
+
+    The first batch is special once; zero debias divides by ``1 - decay**steps``, which is 1 to all digits of float32
+    once ``decay**steps`` is below 1e-9.
+    """
+    if steps < 1:
+        return semantics
+    semantics = semantics.but(first="blend")
+    if semantics.decay is None or semantics.decay**steps > 1e-9:
+        return semantics
+    plain = "running" if semantics.evaluate_by == "divided" else semantics.evaluate_by
+    return semantics.but(debias="none", evaluate_by=plain)
+
+
+def refuse_no_forgetting(decay: float | None, title: str, *, training: bool) -> None:
+    """Refuse a decay so near to 1 that ``1 - decay**steps``, by which the target divides, is 0 in float32."""
+    if training and decay is not None and decay > 1.0 - 1e-7:
+        raise _refused(title, [f"statistics that never move: decay {decay}"], "training=False, or a smaller decay")
+
+
+def _nearest(source: Semantics, candidates: Sequence[Semantics]) -> tuple[Semantics, list[str]]:
+    """Return the candidate that differs least, and in what."""
+    best = min(candidates, key=lambda one: len(differences(source, one)))
+    return best, differences(source, best)
 
 
 def differences(source: Semantics, target: Semantics) -> list[str]:
@@ -112,7 +142,7 @@ def differences(source: Semantics, target: Semantics) -> list[str]:
     if (source.decay is None) != (target.decay is None):
         found.append(f"the running statistics are {_average(source)} there, {_average(target)} here")
     if (source.renorm is None) != (target.renorm is None):
-        found.append("batch renormalisation is on there, off here" if source.renorm else "batch renormalisation")
+        found.append(f"batch renormalisation is {'on there, off' if source.renorm else 'off there, on'} here")
     if source.evaluate_by != target.evaluate_by:
         found.append(f"evaluation is by {source.evaluate_by} statistics there, {target.evaluate_by} here")
     return found

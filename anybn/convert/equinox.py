@@ -13,9 +13,18 @@ large that ``momentum**counter`` is 0 switches that off, and gives the plain exp
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from anybn.convert._record import Carried, Exported, Snapshot, carry, channels, completed, known_arguments
+from anybn.convert._record import (
+    Carried,
+    Exported,
+    Snapshot,
+    carry,
+    channels,
+    completed,
+    known_arguments,
+    refuse_no_forgetting,
+)
 from anybn.errors import bad_value
-from anybn.semantics import PRESETS, Semantics
+from anybn.semantics import PRESETS
 from anybn.state import Params, RunningStats
 
 TITLE = "equinox.nn.BatchNorm"
@@ -69,6 +78,7 @@ def to_equinox(snapshot: Snapshot, *, training: bool) -> Exported:
     """
     zero_debias = PRESETS["equinox_batch"]
     carried = carry(snapshot, (WARMED, DIVIDED, EMA, zero_debias), TITLE, training=training)
+    refuse_no_forgetting(carried.target.decay, TITLE, training=training)
     params, state, _ = carried.snapshot
     affine = params.scale is not None or params.offset is not None
     size = channels(state, TITLE)
@@ -83,27 +93,25 @@ def to_equinox(snapshot: Snapshot, *, training: bool) -> Exported:
         "mode": mode,
     }
     frozen = tuple({"scale": "weight", "offset": "bias"}[name] for name in filled)
-    kept = dict(zip(_NAMES[mode], _kept(carried, mode), strict=True))
+    kept = dict(zip(_NAMES[mode], _kept(carried, mode, training=training), strict=True))
     return Exported(learned | kept, arguments, frozen, carried.not_carried, carried.notes)
 
 
-def _kept(carried: Carried, mode: str) -> tuple[Any, Any, Any]:
+def _kept(carried: Carried, mode: str, *, training: bool) -> tuple[Any, Any, Any]:
     """Return mean, var and the mode's count as Equinox keeps them.
 
-    The count is a Python number: ``state.set`` refuses all but the weakly typed array that ``jnp.asarray`` makes of one.
+    The count is a Python number: ``state.set`` refuses all but the weakly typed array that ``jnp.asarray`` makes of
+    one.
     """
     state, target = carried.snapshot.state, carried.target
-    steps = int(state.steps)
+    steps, decay = int(state.steps), target.decay or 0.0
     if mode == "ema":
         return state.mean, state.var, steps == 0
     if target.name == WARMED.name:
-        return state.mean, state.var, WARM
+        # Where nothing is ever forgotten no counter is high enough; counter 0 switches the division off, too.
+        return state.mean, state.var, WARM if decay <= 1.0 - 1e-7 else 0
     if target.name == DIVIDED.name:
         return state.mean, state.var, steps
-    left = _left(target, steps)
+    # A start from 0 debiases as meant; it is only before the first step that evaluation would see a variance of 0.
+    left = 1.0 - decay**steps if steps or training else 1.0
     return state.mean * left, state.var * left, steps
-
-
-def _left(target: Semantics, steps: int) -> float:
-    """Return the factor from a debiased statistic to Equinox' hidden one: what it divides by in evaluation."""
-    return 1.0 if target.decay is None or not steps else 1.0 - target.decay**steps

@@ -9,7 +9,16 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from anybn._typing import Array
-from anybn.convert._record import Carried, Exported, Snapshot, carry, channels, known_arguments, scalar
+from anybn.convert._record import (
+    Carried,
+    Exported,
+    Snapshot,
+    carry,
+    channels,
+    known_arguments,
+    refuse_no_forgetting,
+    scalar,
+)
 from anybn.errors import bad_value
 from anybn.namespace import of
 from anybn.semantics import PRESETS
@@ -89,6 +98,7 @@ def to_haiku(
     """
     plain = PRESETS["haiku"]
     carried = carry(snapshot, (plain, plain.but(debias="none")), TITLE, training=training)
+    refuse_no_forgetting(carried.target.decay, TITLE, training=training)
     params, state, _ = carried.snapshot
     shape = [1] * ndim
     shape[channel_axis] = channels(state, TITLE)

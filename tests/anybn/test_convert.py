@@ -234,6 +234,33 @@ def test_what_cannot_be_trained_on_says_so(writer, preset, message):
     assert WRITERS[writer](snapshot, training=False).not_carried
 
 
+@pytest.mark.parametrize("preset", ["haiku", "equinox_ema", "equinox_batch_divided_var", "cudnn"])
+def test_a_start_that_is_over_does_not_stand_in_the_way(preset):
+    """After enough steps nothing is left of debiasing or of the first batch; before, it is refused."""
+    early, late = (snapshot_of(preset, decay=0.9, normalize_by="batch") for _ in range(2))
+    early, late = (one._replace(state=one.state._replace(steps=steps)) for one, steps in ((early, 0), (late, 500)))
+    target = convert.to_torch if preset == "cudnn" else convert.to_flax
+    with pytest.raises(Unsupported, match="there"):
+        target(early, training=True)
+    exported = target(late, training=True)
+    kept = exported.arrays["running_var"] if preset == "cudnn" else exported.arrays["batch_stats"]["var"]
+    np.testing.assert_array_equal(kept, late.state.var)
+
+
+@pytest.mark.parametrize("writer", ["haiku", "equinox"])
+def test_statistics_that_never_move(writer):
+    """decay=1 makes Haiku and Equinox divide by 0: refused for training, and evaluation is written so that it does not."""
+    snapshot = snapshot_of("keras", decay=1.0)
+    with pytest.raises(Unsupported, match=r"never move: decay 1\.0"):
+        WRITERS[writer](snapshot, training=True)
+    arrays = WRITERS[writer](snapshot, training=False).arrays
+    if writer == "equinox":
+        assert arrays["counter"] == 0
+        np.testing.assert_array_equal(arrays["hidden_var"], snapshot.state.var)
+    else:
+        np.testing.assert_array_equal(arrays["state"]["batch_norm/~/var_ema"]["average"][0], snapshot.state.var)
+
+
 def test_degenerate_batches_are_notes():
     """What differs for one value per channel only does not stand in the way, but is told."""
     exported = convert.to_paddle(snapshot_of("flax"), training=True)

@@ -233,3 +233,25 @@ def test_slim_zero_debias_goes_on_as_itself(fused):
     rest = target.drive(exported.arrays, exported.arguments, steps[2:], PROBE)
     for got, want in zip(rest.trained + rest.evaluated[1:], whole.trained[2:] + whole.evaluated[3:], strict=True):
         np.testing.assert_allclose(got, want, rtol=5e-5, atol=5e-5)
+
+
+@pytest.mark.parametrize("done", [0, 2])
+def test_haikus_zero_debias_goes_on_in_equinox(done):
+    """Equinox debiases as Haiku does when it starts from zeros: the first step, and one in the middle."""
+    haiku, equinox = system("haiku"), system("equinox")
+    zeros, ones = np.zeros((1, 1, 1, 3), np.float32), np.ones((1, 1, 1, 3), np.float32)
+    ema = {"hidden": zeros, "average": zeros, "counter": np.array(0, np.int32)}
+    arrays = {
+        "params": {"batch_norm": {"scale": ones, "offset": zeros}},
+        "state": {f"batch_norm/~/{n}_ema": ema for n in ("mean", "var")},
+    }
+    arguments = {"decay_rate": 0.9, "create_scale": True, "create_offset": True}
+    steps = batches()
+    before = haiku.drive(arrays, arguments, steps[:done], PROBE)
+    want = haiku.drive(arrays, arguments, steps, PROBE)
+    exported = convert.to_equinox(convert.from_haiku(before.arrays, arguments), training=True)
+    got = equinox.drive(exported.arrays, exported.arguments, steps[done:], PROBE)
+    for one, other in zip(
+        got.trained + got.evaluated[1:], want.trained[done:] + want.evaluated[done + 1 :], strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
