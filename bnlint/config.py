@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from bnlint.errors import ConfigError
 from bnlint.finding import Confidence, Persona, Severity
-from bnlint.options import OPTIONS, Option
+from bnlint.options import ALL, OPTIONS, Option
 from bnlint.source import EXCLUDE, Selection
 
 FILES = ("bnlint.toml", "pyproject.toml")
@@ -23,7 +23,7 @@ class Config:
     `folder` is where the configuration was found: paths in it are relative to that.
     """
 
-    select: tuple[str, ...] = ("BN",)
+    select: tuple[str, ...] = (ALL,)
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     extend_ignore: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Config:
             *(c for _, some in self.per_file_ignores for c in some),
         ]
         for code in given:
-            if not any(other.startswith(code) for other in codes):
+            if code != ALL and not any(other.startswith(code) for other in codes):
                 raise ConfigError(f"got the rule {code!r}, expected a code or its beginning{_nearest(code, codes)}")
 
 

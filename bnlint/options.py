@@ -25,13 +25,14 @@ class Option(NamedTuple):
         return self.key.replace("-", "_")
 
 
+ALL = "ALL"
 SEVERITIES = ("note", "info", "warning", "error")
 CONFIDENCES = ("low", "medium", "high")
 PERSONAS = ("regular", "pedantic", "auditor")
 FRAMEWORKS = ("tensorflow", "keras", "torch", "flax")
 
 OPTIONS: tuple[Option, ...] = (
-    Option("select", "strings", ("BN",), "Rules to run, by code or by the beginning of a code. A whole code also turns on a rule that is off by default.", '["BN1", "BN403"]'),
+    Option("select", "strings", (ALL,), "Rules to run, by code or by the beginning of a code, or `ALL`. A whole code also turns on a rule that is off by default.", '["BN1", "BN403"]'),
     Option("extend-select", "strings", (), "Rules to add to `select`.", '["BN403"]'),
     Option("ignore", "strings", (), "Rules not to run. Between `select` and `ignore` the longer code wins.", '["BN312"]'),
     Option("extend-ignore", "strings", (), "Rules to add to `ignore`.", '["BN401"]'),

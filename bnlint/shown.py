@@ -10,6 +10,7 @@ from bnlint.facts.collect import Text
 from bnlint.facts.deep import in_deep_thread
 from bnlint.finding import Finding, Place
 from bnlint.notebook import Cell, restored
+from bnlint.options import ALL
 from bnlint.rules.unused_suppression import META as UNUSED
 from bnlint.source import Span
 from bnlint.triage import baseline
@@ -62,14 +63,16 @@ def _parts(text: Text) -> Iterator[tuple[str, list[str]]]:
     lines, begun = text.lines(), text.cells()
     if not begun:
         yield text.source.path, lines
+        return
     for cell, after in zip(begun, [*(cell.line - 1 for cell in begun[1:]), len(lines)], strict=True):
         yield Place(text.source.path, 0, cell=cell.number).text, restored(lines[cell.line : after])
 
 
 def _judged(comment: Silence, config: Config) -> bool:
     finding = _unused(comment)
-    codes = comment.codes or ("BN",)
-    selected = all(any(c.startswith(s) or s.startswith(c) for s in config.selected()) for c in codes)
+    selected = all(
+        any(s == ALL or c.startswith(s) or s.startswith(c) for s in config.selected()) for c in comment.codes
+    )
     return selected and asked_for(finding, config) and loud_enough(finding, config)
 
 

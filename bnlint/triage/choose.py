@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bnlint.config import Config
 from bnlint.finding import Finding
-from bnlint.options import CONFIDENCES, PERSONAS, SEVERITIES
+from bnlint.options import ALL, CONFIDENCES, PERSONAS, SEVERITIES
 
 
 class Triage(NamedTuple):
@@ -40,7 +40,10 @@ def choose(found: Iterable[Finding], config: Config) -> Triage:
 
 
 def _longest(code: str, prefixes: Iterable[str]) -> int:
-    return max((len(prefix) for prefix in prefixes if code.startswith(prefix)), default=0)
+    return max(
+        (1 if prefix == ALL else len(prefix) for prefix in prefixes if prefix == ALL or code.startswith(prefix)),
+        default=0,
+    )
 
 
 def asked_for(finding: Finding, config: Config) -> bool:
