@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import anybn
 from anybn.errors import BadValue, Unsupported
@@ -330,3 +332,48 @@ def test_refusals(change, message):
     arguments = {"place": "after", "layout": "OIHW", "eps": EPS, **change}
     with pytest.raises(BadValue, match=message):
         anybn.fold_conv(weight, old, *batch_norm(4, seed=1), **arguments)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("leftover", ["raise", "padding_value", "shift"])
+def test_every_library(lib, place, leftover):
+    """Every array library folds a grouped transposed and a padded convolution to NumPy's numbers, in its own arrays."""
+    weight, bias, _ = layer(2, 2, place == "after", True)
+    channels = 4 if place == "after" else 6
+    params, stats = batch_norm(channels, seed=1, offset=leftover != "raise")
+    if leftover == "raise":
+        stats = stats._replace(mean=np.zeros(channels))
+    how = {
+        "place": place, "layout": layout_of(2, place == "after"), "eps": EPS, "groups": 2, "transposed": place == "after",
+        "padding_mode": "zeros", "leftover": leftover,
+    }  # fmt: skip
+    want = anybn.fold_conv(weight, bias, params, stats, **how)
+
+    def there(value):
+        return None if value is None else lib.array(value)
+
+    here = anybn.RunningStats(there(stats.mean), there(stats.var))
+    got = anybn.fold_conv(there(weight), there(bias), anybn.Params(*map(there, params)), here, **how)
+    for one, other in zip(got, want, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert type(one) is type(there(weight))
+            np.testing.assert_allclose(lib.numpy(one), other, rtol=1e-5, atol=1e-6)
+
+
+@given(data=st.data())
+def test_folding_is_composition(data):
+    """Folding behind a pointwise grouped convolution, written as a matrix, is the product of the two maps."""
+    groups, outs, ins = (data.draw(st.integers(1, 3), label=name) for name in ("groups", "outs", "ins"))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
+    weight, x = rng.normal(size=(groups * outs, ins, 1)), rng.normal(size=(groups * ins, 5))
+    params, stats = batch_norm(groups * outs, seed=1)
+
+    def run(weight):
+        blocks = weight[..., 0].reshape(groups, outs, ins)
+        return np.concatenate([block @ x[n * ins : (n + 1) * ins] for n, block in enumerate(blocks)])
+
+    folded = anybn.fold_conv(weight, None, params, stats, place="after", layout="OIW", eps=EPS, groups=groups)
+    scale = params.scale / np.sqrt(stats.var + EPS)
+    want = (run(weight) - stats.mean[:, None]) * scale[:, None] + params.offset[:, None]
+    np.testing.assert_allclose(run(folded.weight) + folded.bias[:, None], want, rtol=1e-9, atol=1e-9)
