@@ -11,6 +11,7 @@ from anybn.semantics import Semantics, preset
 from anybn.state import Params, RunningStats
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+_TINY = 2.0**-126
 _STATE_FLOATS = frozenset({"float32", "float64"})
 
 
@@ -67,8 +68,9 @@ def check(
     # Under a tracer sizes may be symbols; as keys of the cache they would become constants of the compiled program.
     plan = make_plan(tuple(x.shape), axis) if traced else cached_plan(x.shape, axis)
     settings = _settings(semantics, eps, decay)
-    epsilon = max(settings.eps, settings.eps_floor)
     compute = space.xp.float64 if dtype == "float64" else space.xp.float32
+    # eps = 0 is allowed: the smallest normal number changes no variance, and 0 / sqrt(0 + it) is 0, not NaN.
+    epsilon = max(settings.eps, settings.eps_floor, _TINY)
     if state is not None:
         _check_state(state, plan, settings)
     elif not training:
@@ -189,7 +191,11 @@ def _param(xp: Namespace, name: str, value: Array, plan: Plan, compute: Dtype) -
 
 
 def _check_state(state: RunningStats, plan: Plan, settings: Semantics) -> None:
-    for name, value in (("running mean", state.mean), ("running var", state.var)):
+    named = {name: value for name, value in state._asdict().items() if name not in ("steps", "skipped")}
+    for field, value in named.items():
+        if value is None:
+            continue
+        name = f"running {field}"
         if not _fits(tuple(value.shape), plan.param_shape):
             raise _shape_error(name, tuple(value.shape), plan)
         if dtype_name(value.dtype) not in _STATE_FLOATS:

@@ -84,6 +84,19 @@ def test_several_processes_lose_no_digits(sharp, mean):
     assert error <= max(1.05e-6, 2 * np.spacing(np.float32(mean)) if "jax" in sharp.__name__ else 0)
 
 
+def test_eps_zero_is_never_nan(sharp):
+    """Without eps a constant channel still gives 0, and the others lose nothing."""
+    x = values((64, 3), 5.0)
+    x[:, 1] = 7.3
+    y, _ = anybn.batch_norm(sharp.asarray(x), training=True, eps=0.0)
+    want = exact(x[:, [0, 2]], 1, eps=0.0)[0]
+    np.testing.assert_allclose(np.asarray(y)[:, [0, 2]], want, atol=1e-6)
+    assert (np.asarray(y)[:, 1] == 0).all()
+    state = anybn.RunningStats(sharp.asarray(x[0]), sharp.asarray(np.float32([1, 0, 1])))
+    z, _ = anybn.batch_norm(sharp.asarray(x), None, state, training=False, eps=0.0)
+    assert (np.asarray(z)[:, 1] == 0).all()
+
+
 def test_masked_and_weighted_are_as_exact(sharp):
     """Mask and weights lose no digits either."""
     x = values((4096, 4), 1e6)
