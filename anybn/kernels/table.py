@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from anybn.errors import bad_value
 from anybn.kernels.base import Kernel, Request
+from anybn.kernels.cupy_cuda import CUPY
 from anybn.kernels.numba_cpu import NUMBA
 from anybn.kernels.portable import PORTABLE
 from anybn.kernels.torch_cpu import TORCH_CPU
 
-OWN: tuple[Kernel, ...] = (NUMBA, TORCH_CPU, PORTABLE)
+OWN: tuple[Kernel, ...] = (NUMBA, TORCH_CPU, CUPY, PORTABLE)
 """Our rows, fastest first."""
 
 GROUP = "anybn.kernels"
