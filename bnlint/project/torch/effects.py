@@ -35,7 +35,7 @@ class Effects(Values):
         if isinstance(meaning, External):
             return self._external(node, meaning.name)
         if method is not None:
-            return self._method(node, method)
+            return self._loaded_class(node, method) or self._method(node, method)
         own_class = self._class_parameter(node.func)
         if own_class is not None:
             return self._own(node, own_class, None)
@@ -50,6 +50,22 @@ class Effects(Values):
             return self._use(node, called)
         self._caution(node, node.func, args)
         return self.made(node, None, "unknown")
+
+    def _loaded_class(self, node: m.Call, func: m.Attr) -> Locs:
+        """``Net.load_from_checkpoint(path)`` gives training mode, ``Net.from_pretrained(name)`` of transformers eval mode."""
+        if func.name not in {"load_from_checkpoint", "from_pretrained"}:
+            return NOBODY
+        cls = self.machine.names.resolve(func.value, self.scope)
+        if (
+            not isinstance(cls, Definition)
+            or not isinstance(cls.node, m.Class)
+            or not self.machine.layers.is_module(cls)
+        ):
+            return NOBODY
+        self._arguments(node)
+        made = self.made(node, cls, "train" if func.name == "load_from_checkpoint" else "unknown")
+        self.state.mark(made, "loaded", self.path, node.at)
+        return made
 
     def _class_parameter(self, func: m.Expr) -> Definition | None:
         """``cls(…)`` in a class method makes an object of the class."""
@@ -329,6 +345,8 @@ class Effects(Values):
 
     def _record_parts(self, use: Use) -> None:
         """A training pass through a network is one through its parts: those whose weights are frozen are kept too."""
+        if self.machine.overrides_train(use.loc, self.scope):
+            return
         for loc, marks in list(self.state.marks.items()):
             if loc != use.loc and any(mark.what == "weights frozen" for mark in marks) and self._holds(use.loc, loc):
                 part = use._replace(kind="part", loc=loc, mode=self.state.mode(loc), marks=marks)

@@ -298,7 +298,7 @@ class Walker(Inlining):
         return isinstance(meaning, Definition) or meaning is None or isinstance(meaning, External)
 
     def _try(self, node: m.Try) -> bool:
-        before = self.state.copy()
+        before, out = self.state.copy(), len(self.ways_out)
         body = self._way(node.body, self.state)
         ways = [body]
         for handler in node.handlers:
@@ -307,6 +307,10 @@ class Walker(Inlining):
         if body is not None and node.orelse:
             ways[0] = self._way(node.orelse, body)
         met = join(ways)
+        if node.final:
+            returned, self.ways_out[out:] = self.ways_out[out:], []
+            for state in returned:  # what returns inside runs the final block too
+                self.ways_out.append(self._way(node.final, state) or state)
         self.state = met if met is not None else before
         return self._block(node.final) and met is not None
 

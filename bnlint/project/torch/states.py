@@ -162,6 +162,9 @@ class State:
             for other in [o for o in self.modes if o.parent is not None and o != loc and _is_below(o, loc)]:
                 del self.modes[other]
             stack.extend(self._parts(loc))
+            if loc.name == "*" and loc.parent is not None:  # one of its parts, nobody knows which
+                for part in self._parts(loc.parent):
+                    self.modes[part] = UNKNOWN
 
     def _parts(self, loc: Loc) -> list[Loc]:
         return [part for parts in self.heap.get(loc, _NONE).values() for part in parts if part != loc]
