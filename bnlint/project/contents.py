@@ -215,7 +215,9 @@ class Contents:
         if key not in self._memo and depth <= _MAX_DEPTH:
             self._memo[key] = EMPTY
             owners = [a for a in self.names.ancestors(cls) if isinstance(a, Definition)]
-            self._memo[key] = join([self._of_body(owner, depth + 1) for owner in owners])
+            bases = [a for a in self.names.ancestors(cls) if isinstance(a, External)]
+            own = [self._of_external(base.name, None, cls.scope) for base in bases]
+            self._memo[key] = join([*own, *(self._of_body(owner, depth + 1) for owner in owners)])
         return self._memo.get(key, UNKNOWN)
 
     def _of_body(self, cls: Definition, depth: int) -> Content:

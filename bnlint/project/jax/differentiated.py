@@ -10,14 +10,15 @@ from bnlint.project.names import Definition, Value
 from bnlint.project.scopes import Scope
 
 _MAX_DEPTH = 6
+# A method of flax's DynamicScale, whatever object it is called on.
+_SCALED = "DynamicScale.value_and_grad"
 
 
 class Gradient(NamedTuple):
-    """One place where a gradient transform takes a function; `value` tells ``value_and_grad`` from ``grad``."""
+    """One place where a gradient transform takes a function; its auxiliary result then stands at `aux`, if it has one."""
 
     site: Site
-    value: bool
-    has_aux: bool
+    aux: tuple[int, ...] | None
 
 
 class Differentiated:
@@ -61,6 +62,8 @@ class Differentiated:
     def transform(self, func: m.Expr, scope: Scope) -> str | None:
         """The name of the gradient transform that `func` is."""
         name = self.names.qualified(func, scope)
+        if name is None and isinstance(func, m.Attr) and func.name == "value_and_grad":
+            return _SCALED
         return name if name is not None and jax.GRADIENTS.search(name) else None
 
     def _all(self) -> Iterator[tuple[tuple[str, int], Gradient]]:
@@ -113,8 +116,12 @@ class Differentiated:
 
 
 def _gradient(name: str, site: Site) -> Gradient:
-    aux = next((arg.value for arg in site.call.args if arg.keyword == "has_aux"), None)
-    return Gradient(site, "value_and_grad" in name, isinstance(aux, m.Const) and aux.value is True)
+    has = next((arg.value for arg in site.call.args if arg.keyword == "has_aux"), None)
+    if not isinstance(has, m.Const) or has.value is not True:
+        return Gradient(site, None)
+    if name == _SCALED:
+        return Gradient(site, (2, 1))  # dynamic_scale, is_finite, (loss, aux), gradients
+    return Gradient(site, (0, 1) if "value_and_grad" in name else (1,))
 
 
 __all__ = ["Differentiated", "Gradient"]

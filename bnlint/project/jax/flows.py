@@ -175,11 +175,15 @@ class Flows:
             raise _Used
         found: list[Site] = []
         name = parent.targets[0].id
+        bound = [b.at for b in made.scope.names.get(name, ()) if b.at > parent.at]
+        rebound = min(bound, default=float("inf"))
         for inner in self.names.scopes(made.scope.path).values():
             if inner is not made.scope and (not _inside(inner, made.scope) or name in inner.names):
                 continue
             for node in own_nodes(inner, self.names.files[made.scope.path]):
-                if isinstance(node, m.Name) and node.id == name and not self._is_target(node, inner):
+                if not isinstance(node, m.Name) or node.id != name or self._is_target(node, inner):
+                    continue
+                if inner is not made.scope or parent.at < node.at < rebound:
                     call = self._parent(node, inner)
                     if not isinstance(call, m.Call) or call.func is not node:
                         raise _Used
@@ -218,14 +222,15 @@ class Flows:
         if not isinstance(parent, m.Call):
             return False
         called = self.names.qualified(parent.func, scope) or ""
-        return parent.func is name or bool(jax.GRADIENTS.search(called) or jax.TRANSPARENT.search(called))
+        gradient = self.differentiated.transform(parent.func, scope) is not None
+        return parent.func is name or gradient or bool(jax.TRANSPARENT.search(called))
 
 
 def _through(gradient: Gradient, path: Path) -> Path:
     """Where the part at `path` of a loss function's result stands in what its gradient function returns."""
-    if not gradient.has_aux or not path or path[0] != 1:
+    if gradient.aux is None or not path or path[0] != 1:
         raise _Used
-    return (0, *path) if gradient.value else path
+    return (*gradient.aux, *path[1:])
 
 
 def _inside(scope: Scope, outer: Scope) -> bool:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bnlint.facts import model as m
+from bnlint.facts.walk import calls as calls_below
+from bnlint.facts.walk import dotted
 from bnlint.project.calls import Calls, own_nodes
 from bnlint.project.jax.differentiated import Differentiated
+from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
 
 _EVALUATION = re.compile(
@@ -52,6 +55,28 @@ class Modes:
                     yield Unswitched(node, scope, framework, held[framework])
                     break
 
+    def left_in(self, path: str) -> Iterator[Unswitched]:
+        """Evaluation steps that a function runs after ``model.train()`` although neither calls ``model.eval()``."""
+        if not self._imports(path, "nnx") or "nnx" in self._layers():
+            return  # where nobody switches at all, the evaluation function is the place to say so
+        file = self.names.files[path]
+        for scope in self.names.scopes(path).values():
+            calls = [node for node in own_nodes(scope, file) if isinstance(node, m.Call)]
+            switched = {name: call for call in calls if (name := _switched(call, "train")) is not None}
+            if not switched or any(_switched(call, word) for call in calls for word in ("eval", "set_attributes")):
+                continue
+            for call in calls:
+                name = (dotted(call.func) or "").rpartition(".")[2]
+                given = {dotted(arg.value) for arg in call.args}
+                if _EVALUATION.search(name) and given & set(switched) and not self._switches(call, scope):
+                    yield Unswitched(call, scope, "nnx", "the model")
+
+    def _switches(self, call: m.Call, scope: Scope) -> bool:
+        target = self.calls.target(call, scope)
+        if not isinstance(target, Definition):
+            return False
+        return any(_switched(inner, "eval") is not None for inner in calls_below(target.node))
+
     def _of_model(self, call: m.Call, scope: Scope, held: dict[str, str]) -> str | None:
         """The framework of the model that is called: a parameter or object named model (or net)."""
         func = call.func
@@ -90,6 +115,11 @@ class Modes:
                 trains = trains or self.differentiated.transform(site.call.func, site.scope) is not None
             self._held = {k: v for k, v in found.items() if k not in switched} if trains else {}
         return self._held
+
+
+def _switched(call: m.Call, word: str) -> str | None:
+    """``model`` of ``model.train()``."""
+    return dotted(call.func.value) if isinstance(call.func, m.Attr) and call.func.name == word else None
 
 
 __all__ = ["Modes", "Unswitched"]

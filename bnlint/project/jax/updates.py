@@ -92,7 +92,9 @@ class Updates:
 
     def _without_mutable(self, call: m.Call, scope: Scope, mutable: m.Expr | None) -> Update | None:
         off = mutable is None or (isinstance(mutable, m.Const) and mutable.value is False)
-        if not off or mode(call) is not True or any(arg.star == "**" for arg in call.args):
+        if not off or any(arg.star == "**" for arg in call.args):
+            return None
+        if mode(call) is not True and not (mutable is None and self._unpacked(call, scope) and self._grad(scope)):
             return None
         direct = isinstance(call.func, m.Attr) and call.func.name == "apply"
         content = self.contents.of(call.func.value, scope) if direct and isinstance(call.func, m.Attr) else UNKNOWN
@@ -103,6 +105,16 @@ class Updates:
         if sure or "batch_stats" in variables:
             return Update(call, scope, "linen without mutable", sure=sure or "batch_stats" in variables)
         return None
+
+    def _unpacked(self, call: m.Call, scope: Scope) -> bool:
+        """``logits, updates = model.apply(…)``: only with ``mutable=`` does apply give two things."""
+        if "batch_stats" not in self._words(call.args[0].value, scope):
+            return False
+        for node in own_nodes(scope, self.names.files[scope.path]):
+            if isinstance(node, m.Assign) and node.value is call:
+                target = node.targets[0]
+                return isinstance(target, m.Seq) and len(target.items) == 2
+        return False
 
     # --- equinox ---
 

@@ -47,7 +47,7 @@ META = Meta(
     persona="regular",
     since="0.1",
     frameworks=("flax", "equinox"),
-    says="{layer} is evaluated here in training mode: nothing in this project calls {switch}",
+    says="{layer} is evaluated here in training mode: nothing on the way here calls {switch}",
     why="An nnx or equinox model trains until it is told otherwise. Evaluated so, batch norm normalises by the batch and "
     "moves its statistics, and dropout drops.",
     references=(
@@ -69,7 +69,11 @@ _SWITCH = {"nnx": "model.eval()", "equinox": "eqx.nn.inference_mode"}
 @rule(META)
 def mode_never_set(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Evaluation functions that call a model of a project without any switch."""
-    for found in project.jax.modes.unswitched_in(file.path):
+    seen: set[int] = set()
+    for found in (*project.jax.modes.unswitched_in(file.path), *project.jax.modes.left_in(file.path)):
+        if found.call.at in seen:
+            continue
+        seen.add(found.call.at)
         switch = _SWITCH[found.framework]
         fix = Fix("Switch before evaluating, and back before training", "advice", lines=switch)
         yield META.finding(file.path, found.call.at, fix=fix, layer=found.layer, switch=switch)
