@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anybn
@@ -156,6 +156,7 @@ def test_haiku_round_trip():
     assert exported.arguments["decay_rate"] == 0.9
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 1.0))
 def test_momentum_means_what_the_framework_says(decay):
     """Translating a decay to PyTorch's momentum and back gives the same decay to the last bit or two."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import anybn
@@ -361,6 +361,7 @@ def test_every_library(lib, place, leftover):
             np.testing.assert_allclose(lib.numpy(one), other, rtol=1e-5, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_folding_is_composition(data):
     """Folding behind a pointwise grouped convolution, written as a matrix, is the product of the two maps."""

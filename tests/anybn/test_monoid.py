@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -40,12 +40,14 @@ def size_of(parts):
     return max((float(np.abs(part).max()) for part in parts if part.size), default=0.0)
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_merged_batches_are_the_whole(parts):
     """Merging the moments of the batches, empty ones too, gives the moments of all rows."""
     close(anybn.merge(*map(anybn.moments, parts)), exact(parts), size_of(parts))
 
 
+@settings(deadline=None)
 @given(BATCHES.filter(lambda parts: len(parts) > 2))
 def test_associative(parts):
     """(a + b) + c and a + (b + c) differ by rounding only."""
@@ -54,6 +56,7 @@ def test_associative(parts):
     close(left, right, size_of(parts))
 
 
+@settings(deadline=None)
 @given(BATCHES.filter(lambda parts: len(parts) > 1))
 def test_commutative(parts):
     """The order of two parts changes nothing but rounding."""
@@ -61,6 +64,7 @@ def test_commutative(parts):
     close(anybn.merge(a, b), anybn.merge(b, a), size_of(parts))
 
 
+@settings(deadline=None)
 @given(BATCHES)
 def test_neutral_element(parts):
     """Merging with the moments of nothing gives back the same numbers, on both sides, bit for bit."""
@@ -71,6 +75,7 @@ def test_neutral_element(parts):
         np.testing.assert_array_equal(got.m2, some.m2)
 
 
+@settings(deadline=None)
 @given(BATCHES.filter(lambda parts: sum(map(len, parts)) > 0))
 def test_recalibration_is_the_population(parts):
     """Recalibrated statistics are the mean and variance of all rows as one population."""
@@ -97,6 +102,7 @@ def test_recalibration_of_a_generator_with_masks():
     assert (stats.mean, stats.var, stats.steps) == (2.0, 1.0, 3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_weights_are_counts(rows, seed):
     """A row of weight k is k rows, also across merged parts; a channel without weight stays neutral."""
