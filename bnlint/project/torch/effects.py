@@ -3,26 +3,14 @@
 from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
-from bnlint.project.torch.evaluation import Context
 from bnlint.project.torch.layers import zoo_of
-from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, Mark, Mode, capped, join
-from bnlint.project.torch.summary import Use, UseKind
-from bnlint.project.torch.values import Values
+from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, capped, join
+from bnlint.project.torch.switches import Switches, is_constant
 from bnlint.project.torch.words import names_in, parts
 
 
-class Effects(Values):
-    """Values whose calls have effects; `uses` collects the calls of networks."""
-
-    uses: dict[tuple[str, int, Loc, str], Use]
-
-    def context(self, node: m.Call) -> Context:
-        """The evidence around a call; filled in by the walk over statements."""
-        raise NotImplementedError
-
-    def loops(self) -> tuple[int, ...]:
-        """The loops around the present statement."""
-        raise NotImplementedError
+class Effects(Switches):
+    """Values whose calls have effects."""
 
     # --- dispatch ---
 
@@ -88,9 +76,6 @@ class Effects(Values):
             ends.append(self.state)
         self.state = join(ends) or before
         return capped(found)
-
-    def _arguments(self, node: m.Call) -> list[Locs]:
-        return [self.value(arg.value) for arg in node.args]
 
     # --- methods ---
 
@@ -168,76 +153,6 @@ class Effects(Values):
         for index, locs in enumerate(args):
             self.state.hold(loc, f"[{index}]", locs)
         return frozenset({loc})
-
-    # --- modes ---
-
-    def _atom(self, word: str, at: int) -> Mode:
-        return frozenset({Atom(word, self.path, at, "called", at)})  # type: ignore[arg-type]
-
-    def _switch(self, node: m.Call, func: m.Attr, owners: Locs) -> Locs:
-        if func.name == "requires_grad_":
-            off = bool(node.args) and _is_constant(node.args[0].value, value=False)
-            self.state.mark(owners, "weights frozen" if off else "weights free", self.path, node.at)
-            return owners
-        word = func.name if func.name == "eval" else self._train_word(node)
-        if word is None:  # trainer.train(loader), or a saved mode
-            self._restore(node, owners)
-            return owners
-        whole = frozenset(loc for loc in owners if loc.name != "<modules>")
-        for loc in owners - whole:
-            assert loc.parent is not None
-            self._switch_parts(node, loc.parent, word)
-        self.state.set_mode(whole, self._atom(word, node.at))
-        self._note_switch(node, func, whole, word)
-        return owners
-
-    def _switch_parts(self, node: m.Call, owner: Loc, word: str) -> None:
-        """``for m in net.modules(): m.eval()``: under a question for batch norm it freezes them, else it is net.eval()."""
-        asked = self.asked_for_norm()
-        if word == "eval" and asked:
-            self.state.unmark(frozenset({owner}), "thawed by")
-            self.state.mark(frozenset({owner}), "norms frozen", self.path, node.at)
-        else:
-            self.state.set_mode(frozenset({owner}), UNKNOWN if asked else self._atom(word, node.at))
-
-    def asked_for_norm(self) -> bool:
-        """Whether the statement stands under a question for a class or name."""
-        raise NotImplementedError
-
-    def _note_switch(self, node: m.Call, func: m.Attr, owners: Locs, word: str) -> None:
-        if word == "train":
-            plain = frozenset(loc for loc in owners if not self.machine.overrides_train(loc, self.scope))
-            self.state.unmark(plain, "thawed by")
-            self.state.mark(plain, "thawed by", self.path, node.at)
-        self.record("mode", node, owners, words=func.name)
-
-    def _train_word(self, node: m.Call) -> str | None:
-        if not node.args:
-            return "train"
-        given = node.args[0]
-        if len(node.args) == 1 and given.keyword in {None, "mode"} and isinstance(given.value, m.Const):
-            return "train" if given.value.value else "eval"
-        return None
-
-    def _restore(self, node: m.Call, owners: Locs) -> None:
-        given = node.args[0].value
-        saved = self.state.saved.get(given.id) if isinstance(given, m.Name) else None
-        for loc in owners:
-            before = saved[1].get(loc) if saved is not None else None
-            self.state.set_mode(frozenset({loc}), before or UNKNOWN)
-
-    def _apply_function(self, node: m.Call, owners: Locs) -> Locs:
-        kind = self.machine.applied(node.args[0].value, self.scope)
-        if kind == "freezes":
-            self.state.unmark(owners, "thawed by")
-            self.state.mark(owners, "norms frozen", self.path, node.at)
-        elif kind == "switches":
-            self.state.set_mode(owners, UNKNOWN)
-        return owners
-
-    def _doubt(self, locs: Locs) -> None:
-        if locs:
-            self.state.set_mode(locs, UNKNOWN)
 
     # --- code outside of the project ---
 
@@ -320,63 +235,9 @@ class Effects(Values):
             if words & table.MODE_WORDS or not words:
                 self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != UNKNOWN))
 
-    # --- uses ---
-
-    def _use(self, node: m.Call, called: Locs) -> Locs:
-        if not isinstance(node.func, m.Attr) or node.func.name in table.COMPUTING_METHODS:
-            self._arguments(node)
-        self.record("call", node, called)
-        return self.made(node, None, "unknown")
-
-    def record(self, kind: UseKind, node: m.Call, locs: Locs, words: str = "") -> Locs:
-        """Keep a use of objects; a later pass over the same loop replaces it."""
-        context = self.context(node)
-        for loc in locs:
-            mode = self.state.effective(loc) if kind != "mode" else self.state.mode(loc)
-            use = Use(
-                kind, self.path, node.at, self.machine.key(self.scope), loc, mode, context, node.at, self.loops(),
-                self._marks(loc), (), words, self.state.parts_below(loc) if kind != "mode" else (),
-            )  # fmt: skip
-            self.uses[self.path, node.at, loc, kind] = use
-            if kind == "call" and context.trains:
-                self.state.mark(frozenset({loc}), "trained", self.path, node.at)
-                self._record_parts(use)
-        return locs
-
-    def _record_parts(self, use: Use) -> None:
-        """A training pass through a network is one through its parts: those whose weights are frozen are kept too."""
-        if self.machine.overrides_train(use.loc, self.scope):
-            return
-        for loc, marks in list(self.state.marks.items()):
-            if loc != use.loc and any(mark.what == "weights frozen" for mark in marks) and self._holds(use.loc, loc):
-                part = use._replace(kind="part", loc=loc, mode=self.state.mode(loc), marks=marks)
-                self.uses[use.path, use.at, loc, f"part{use.local}"] = part
-
-    def _holds(self, whole: Loc, part: Loc) -> bool:
-        step: Loc | None = part.parent
-        while step is not None:
-            if step == whole:
-                return True
-            step = step.parent
-        return any(part in parts for parts in self.state.held(whole).values())
-
-    def _marks(self, loc: Loc) -> frozenset[Mark]:
-        found: set[Mark] = set()
-        step: Loc | None = loc
-        while step is not None:
-            found |= self.state.marks.get(step, frozenset())
-            step = step.parent
-        for part in self.state.parts_below(loc):
-            found |= {mark for mark in self.state.marks.get(part, ()) if mark.what == "loaded"}
-        return frozenset(found)
-
     def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
         """Project code; filled in by the floor above."""
         raise NotImplementedError
-
-
-def _is_constant(expr: m.Expr, *, value: object) -> bool:
-    return isinstance(expr, m.Const) and expr.value is value
 
 
 def _asks_for_weights(node: m.Call) -> bool:
@@ -385,4 +246,4 @@ def _asks_for_weights(node: m.Call) -> bool:
             isinstance(arg.value, m.Const) and arg.value.value in {False, None}
         ):
             return True
-    return bool(node.args) and _is_constant(node.args[0].value, value=True)
+    return bool(node.args) and is_constant(node.args[0].value, value=True)

@@ -135,7 +135,7 @@ class Inlining(Effects):
         for use in summary.uses:
             if len(use.chain) >= _MAX_CHAIN:
                 continue
-            for loc in self._translate(use.loc, roots, node):
+            for loc in sorted(self._translate(use.loc, roots, node)):
                 self._take(node, use, loc, context)
 
     def _take(self, node: m.Call, use: Use, loc: Loc, context: Context) -> None:

@@ -1,22 +1,19 @@
 """From uses to mistakes: which calls of networks are in the wrong mode, with the way that leads there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
-from bnlint.frameworks.torch import TEACHERS
-from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Holding, is_module_name
 from bnlint.project.torch.machine import Machine
-from bnlint.project.torch.modes import last_of
 from bnlint.project.torch.programs import Programs
-from bnlint.project.torch.states import Atom, Mark
+from bnlint.project.torch.states import Atom
 from bnlint.project.torch.summary import Step, Use
-from bnlint.project.torch.words import parts
+from bnlint.project.torch.surroundings import last_of
 
 Confidence = Literal["high", "medium", "low"]
 
@@ -36,7 +33,8 @@ class Verdict(NamedTuple):
 class Verdicts:
     """All uses of the project, judged once and kept by file."""
 
-    def __init__(self, machine: Machine, programs: Programs) -> None:
+    def __init__(self, machine: Machine, programs: Programs, judges: "dict[str, Judge]") -> None:
+        self.judges = judges
         self.machine = machine
         self.programs = programs
         self._norms: dict[str, bool] = {}
@@ -77,10 +75,10 @@ class Verdicts:
 
     @cached_property
     def _by_kind(self) -> dict[str, dict[str, list[Verdict]]]:
-        found: dict[str, dict[str, list[Verdict]]] = {kind: {} for kind in _JUDGES}
+        found: dict[str, dict[str, list[Verdict]]] = {kind: {} for kind in self.judges}
         seen: set[tuple[str, str, int]] = set()
         for use, scope, resolved in self.uses:
-            for kind, judge in _JUDGES.items():
+            for kind, judge in self.judges.items():
                 verdict = judge(self, use, scope, resolved)
                 if verdict is None:
                     continue
@@ -142,225 +140,4 @@ class Verdicts:
         return Verdict(path, at, words, holding.layer or "layers with a mode", confidence, (*way, *steps), use)
 
 
-def _words(use: Use) -> set[str]:
-    return {atom.word for atom in use.mode}
-
-
-def _how(atom: Atom, network: str) -> str:
-    return (
-        f"{network} is put in training mode here"
-        if atom.how == "called"
-        else f"{network} is made here, in training mode"
-    )
-
-
-def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> Verdict | None:
-    """BN101: evaluation data go through a network that is certainly in training mode."""
-    if use.kind != "call" or not use.context.evaluates:
-        return None
-    if _words(use) == {"entry"}:
-        return _never_set(verdicts, use, scope) if not resolved else None
-    if _words(use) != {"train"}:
-        return None
-    called = [atom for atom in use.mode if atom.how == "called"]
-    if not called and not (use.marked("loaded") or use.marked("trained")):
-        return None
-    if any(verdicts.inside(use, atom) for atom in called) and not use.context.function_trains:
-        return None  # asked for on purpose, or BN104
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    confidence = _confidence(verdicts, holding, use, bool(called))
-    if confidence is None:
-        return None
-    network = verdicts.machine.words(use.loc)
-    way = [(atom.path, atom.at, _how(atom, network)) for atom in sorted(use.mode)[:2] if atom.at >= 0]
-    return verdicts.verdict(use, holding, confidence, way)
-
-
-def _confidence(verdicts: Verdicts, holding: Holding, use: Use, called: bool) -> Confidence | None:
-    if holding.sensitive == "no":
-        return None
-    if holding.sensitive == "yes":
-        return "high"
-    strong = called and use.context.score >= 2 and verdicts.program_has_modes(use.path)
-    return "medium" if strong else None
-
-
-def _never_set(verdicts: Verdicts, use: Use, scope: Scope) -> Verdict | None:
-    """An evaluating function that nobody calls, beside one that trains the same network, in a file without any eval."""
-    machine = verdicts.machine
-    if use.context.score < 3 or not verdicts.file_has_modes(use.path) or use.loc.kind != "param":
-        return None
-    if (
-        not isinstance(scope.node, m.Function)
-        or use.chain
-        or _mentioned(verdicts, Definition(scope.node, scope))
-        or _any_eval(machine, use.path)
-    ):
-        return None
-    train = _trained_namesake(machine, use)
-    if train is None:
-        return None
-    holding = machine.holding_with(use.loc, use.parts, scope)
-    if holding.sensitive == "no":
-        return None
-    return verdicts.verdict(use, holding, "medium", [(use.path, train, f"{use.loc.name} is put in training mode here")])
-
-
-def _mentioned(verdicts: Verdicts, function: Definition) -> bool:
-    """Whether any code of the project may name the function: its caller may set the mode in a way that was not understood."""
-    name, machine = function.node.name, verdicts.machine
-    for file in verdicts.programs.files(function.path):
-        for scope in machine.names.scopes(file.path).values():
-            for node in own_nodes(scope, file):
-                named = node.id if isinstance(node, m.Name) else node.name if isinstance(node, m.Attr) else ""
-                if named == name and isinstance(node, m.Name | m.Attr):
-                    meaning = machine.names.resolve(node, scope)
-                    if not isinstance(meaning, Definition) or meaning.key == function.key:
-                        return True
-    return False
-
-
-def _any_eval(machine: Machine, path: str) -> bool:
-    body = machine.names.files[path].body
-    return any(isinstance(node, m.Attr) and node.name == "eval" for node in walk(body))
-
-
-def _trained_namesake(machine: Machine, use: Use) -> int | None:
-    for node in walk(machine.names.files[use.path].body):
-        if isinstance(node, m.Call) and isinstance(node.func, m.Attr) and node.func.name == "train":
-            value = node.func.value
-            if isinstance(value, m.Name) and value.id == use.loc.name:
-                return node.at
-    return None
-
-
-def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN102: the next round of a loop trains in eval mode, because an evaluation at its end left it so."""
-    if use.kind != "call" or not use.context.trains or _words(use) != {"train", "eval"} or not use.loops:
-        return None
-    late = [a for a in use.mode if a.word == "eval" and a.how == "called" and a.local > use.local]
-    late = [a for a in late if verdicts.loop_holds(scope, use.loops, a.local)]
-    if not late or use.context.meant:
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    confidence: Confidence | None = (
-        "high" if holding.sensitive == "yes" else "medium" if holding.sensitive == "maybe" else None
-    )
-    if confidence is None:
-        return None
-    atom = min(late)
-    way = [(use.path, use.at, "trained here, in the next round of the loop")]
-    return verdicts.verdict(use, holding, confidence, way, Step(atom.path, atom.at))
-
-
-def train_in_evaluation(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN104: an evaluation function itself puts the network in training mode."""
-    context = use.context
-    if (
-        use.kind != "call"
-        or not context.evaluates
-        or not context.name
-        or context.function_trains
-        or _words(use) != {"train"}
-    ):
-        return None
-    called = [atom for atom in use.mode if atom.how == "called" and verdicts.inside(use, atom)]
-    if not called or use.marked("norms frozen") or verdicts.machine.overrides_train(use.loc, scope):
-        return None
-    if not (context.data or context.metric):
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    if holding.sensitive == "no":
-        return None
-    confidence: Confidence = "high" if holding.sensitive == "yes" else "medium"
-    atom = min(called)
-    return verdicts.verdict(use, holding, confidence, [(use.path, use.at, "used here")], Step(atom.path, atom.at))
-
-
-def baked_in_train(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN107: what is traced, exported or fused is in training mode."""
-    if use.kind != "bake" or _words(use) != {"train"}:
-        return None
-    called = [atom for atom in use.mode if atom.how == "called"]
-    fuses = "fuse" in use.words
-    if (fuses and called) or not (called or use.marked("loaded") or use.marked("trained")):
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    if holding.sensitive != "yes" and not (
-        holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
-    ):
-        return None
-    network = verdicts.machine.words(use.loc)
-    way = [(atom.path, atom.at, _how(atom, network)) for atom in sorted(use.mode)[:1]]
-    return verdicts.verdict(use, holding, "high" if holding.sensitive == "yes" else "medium", way)
-
-
-def teacher_trains(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN106: a teacher gives targets inside of a training step while it is in training mode."""
-    context = use.context
-    words = parts(verdicts.machine.words(use.loc))
-    if use.kind != "call" or not (context.step and context.no_grad) or not words & TEACHERS or context.meant:
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    if _words(use) != {"train"} or holding.sensitive != "yes":
-        return None
-    network = verdicts.machine.words(use.loc)
-    return verdicts.verdict(use, holding, "medium", [(a.path, a.at, _how(a, network)) for a in sorted(use.mode)[:1]])
-
-
-def freeze_undone(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN306: batch norms were put in eval mode, then train() on the whole network took that back before training."""
-    frozen, thawed = use.marked("norms frozen"), use.marked("thawed by")
-    if use.kind != "call" or not use.context.trains or frozen is None or thawed is None:
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    if holding.sensitive == "no" or verdicts.machine.overrides_train(use.loc, scope):
-        return None
-    way = [
-        (thawed.path, thawed.at, "train() here puts every layer back in training mode"),
-        (use.path, use.at, "trained here"),
-    ]
-    confidence: Confidence = "high" if holding.batch_norm else "medium"
-    return verdicts.verdict(use, holding, confidence, way, Step(frozen.path, frozen.at))
-
-
-def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN307: a network whose weights are frozen is trained through in training mode, so its statistics drift."""
-    frozen = use.marked("weights frozen")
-    if use.kind not in {"call", "part"} or not use.context.trains or frozen is None or use.marked("weights free"):
-        return None
-    if _words(use) != {"train"} or use.marked("norms frozen"):
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    called = any(atom.how == "called" for atom in use.mode)
-    likely = holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
-    if not holding.batch_norm and not likely:
-        return None
-    if verdicts.machine.overrides_train(use.loc, scope) or (
-        use.loc.parent is not None and verdicts.machine.overrides_train(use.loc.parent, scope)
-    ):
-        return None
-    network = verdicts.machine.words(use.loc)
-    way = [(a.path, a.at, _how(a, network)) for a in sorted(use.mode)[:1]]
-    return verdicts.verdict(
-        use, holding, "medium", [*way, (use.path, use.at, "trained through here")], Step(frozen.path, frozen.at)
-    )
-
-
-_JUDGES = {
-    "eval missing": eval_missing,
-    "not restored": not_restored,
-    "train in evaluation": train_in_evaluation,
-    "baked in train": baked_in_train,
-    "teacher trains": teacher_trains,
-    "freeze undone": freeze_undone,
-    "weights only": frozen_weights_only,
-}
-
-
-def all_kinds() -> Iterator[str]:
-    """Names of the mistakes that can be asked for."""
-    yield from _JUDGES
-
-
-__all__ = ["Mark", "Verdict", "Verdicts", "all_kinds"]
+Judge: TypeAlias = Callable[[Verdicts, Use, Scope, bool], Verdict | None]

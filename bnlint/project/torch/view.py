@@ -7,6 +7,7 @@ from bnlint.project.names import Names
 from bnlint.project.torch.construction import Construction
 from bnlint.project.torch.copying import Copying
 from bnlint.project.torch.functional import Functional
+from bnlint.project.torch.judges import JUDGES
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.owners import Owners
@@ -49,7 +50,7 @@ class Torch:
     @cached_property
     def verdicts(self) -> Verdicts:
         """Networks found in the wrong mode."""
-        return Verdicts(self.machine, self.programs)
+        return Verdicts(self.machine, self.programs, JUDGES)
 
     @cached_property
     def copying(self) -> Copying:
