@@ -143,8 +143,8 @@ def _find(x: Array) -> Space:
             expected="an array of a library that follows the array API standard",
             hint="numpy.asarray(x) or torch.as_tensor(x)",
         ) from None
-    root = xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
-    name = _ALIASES.get(root, root)
+    root: str = xp.__name__.removeprefix("array_api_compat.").partition(".")[0]
+    name: str = _ALIASES.get(root, root)
     space = Space(xp, LIBRARIES.get(name) or Library(name, _same, _always, _never))
     _SPACES[kind] = space
     return space

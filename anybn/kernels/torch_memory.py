@@ -149,8 +149,9 @@ def _like(dy: Tensor, x: Tensor) -> Tensor:
     return (dy if dy.layout == torch.strided else dy.to_dense()).resolve_neg()
 
 
-def _of_params(request: Request, params: Params, found: tuple[Any, Any]) -> list[Tensor | None]:
-    return [None if param is None else _tensor(one, request) for param, one in zip(params, found, strict=True)]
+def _of_params(request: Request, params: Params, found: tuple[Any, Any]) -> tuple[Tensor | None, Tensor | None]:
+    scale, offset = (None if param is None else _tensor(one, request) for param, one in zip(params, found, strict=True))
+    return scale, offset
 
 
 class _Forward(torch.autograd.Function):  # type: ignore[misc]

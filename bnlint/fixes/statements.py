@@ -95,13 +95,14 @@ def add_parameter(node: cst.CSTNode, words: Words) -> cst.CSTNode:
     assert isinstance(node, cst.FunctionDef)
     params = node.params
     names = [p.name.value for p in (*params.posonly_params, *params.params, *params.kwonly_params)]
-    if words[0] in names:
-        raise CannotApply(f"the function already has a parameter {words[0]}")
+    name = words[0]
+    if name in names:
+        raise CannotApply(f"the function already has a parameter {name}")
     default = parsed(words[1]) if len(words) > 1 else None
     equal = (
         cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace("")) if default else cst.MaybeSentinel.DEFAULT
     )
-    new = cst.Param(cst.Name(words[0]), default=default, equal=equal)
+    new = cst.Param(cst.Name(name), default=default, equal=equal)
     before = list(params.params)
     if before and isinstance(before[-1].comma, cst.Comma):
         trailing = before[-1].comma

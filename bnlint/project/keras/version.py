@@ -62,10 +62,10 @@ class Versions:
 
 def _of_node(node: m.Node) -> Generation | None:
     if isinstance(node, m.Import):
-        hints = [keras.generation(alias.name) for alias in node.names]
+        hints: list[Generation | None] = [keras.generation(alias.name) for alias in node.names]
         return next((hint for hint in hints if hint is not None), None)
     if isinstance(node, m.From) and not node.level:
-        hints = [keras.generation(f"{node.module}.{alias.name}") for alias in node.names]
+        hints: list[Generation | None] = [keras.generation(f"{node.module}.{alias.name}") for alias in node.names]
         return next((hint for hint in hints if hint is not None), None)
     if isinstance(node, m.Attr) and node.name == "stateless_call":
         return 3
