@@ -68,6 +68,17 @@ def is_keras_net(name: str) -> bool:
     return _KERAS_NETS.match(name) is not None and not name.rpartition(".")[2].startswith("VGG")
 
 
+# Networks of slim, by how they are called and how their arguments are scoped; these hold batch norms.
+_SLIM_NETS = re.compile(
+    r"^(?:tensorflow\.contrib\.slim|tf_slim)\.(?:\w+\.)*nets\.(?:\w+\.)*(?:resnet_v[12]\w*|inception\w*|mobilenet\w*)$"
+)
+
+
+def is_slim_net(name: str) -> bool:
+    """Whether a call builds a network of slim that holds batch norms."""
+    return _SLIM_NETS.match(name) is not None and not name.endswith(("_arg_scope", "_block", "_base"))
+
+
 # Calls that build a training step and run the collection themselves.
 UPDATE_ROUTES = frozenset({
     "create_train_op", "optimize_loss", "gan_train_ops", "gan_train", "get_sequential_train_steps", "create_estimator_spec",
@@ -94,7 +105,7 @@ PRETRAINED_WORDS = re.compile(
 )
 
 FLAG_NAMES = re.compile(
-    r"^(?:is_?|b_|tf_?|bn_?|the_)?(?:training|train|testing|test|phase|train_?(?:phase|mode|flag|bool|ing_?flag|ph)|phase_?train"
+    r"^(?:is_?|b_|tf_?|bn_?|the_|ph_)*(?:training|train|testing|test|phase|train_?(?:phase|mode|flag|bool|ing_?flag|ph)|phase_?train"
     r"|inference|mode|training_?(?:phase|mode|flag|ph|placeholder)|trainable|istrain|istraining|train_?test|for_?training)"
     r"(?:_?(?:ph|pl|placeholder|flag|mode|phase|bool|op|tensor|var))?$",
     re.IGNORECASE,

@@ -59,7 +59,7 @@ def _norm(view: Tf1, use: Use) -> TrainMode | None:
     if not program.is_live(use.scope) or use.hidden or use.frozen or is_copy(view, use):
         return None
     scoped, more = program.scoped(use, use.norm.flag)
-    left = use.flag is None and use.norm.default and use.how != "partial" and not scoped and not more
+    left = use.flag is None and use.norm.default and use.how not in ("partial", "net") and not scoped and not more
     if not left and not constant:
         return None
     site = Site(use.call, use.scope)

@@ -255,6 +255,10 @@ def _caller_evidence(view: Tf1, function: Definition, name: str, site: Site) -> 
             for param in scope.node.params:
                 if tf1.FLAG_NAMES.match(param.name) and param.name not in ("trainable", "test") and param.kind != "**":
                     return site
+        for bound, bindings in scope.names.items():
+            flag = tf1.FLAG_NAMES.match(bound) and bound not in _VAGUE
+            if flag and any(b.kind == "value" and _is_placeholder(b.node) for b in bindings):
+                return site
         scope = scope.parent
     return None
 

@@ -29,7 +29,9 @@ class Arguments(NamedTuple):
 
 
 class Use(NamedTuple):
-    """One use of a batch norm. `how`: called, bound by ``functools.partial``, or named as a ``normalizer_fn``."""
+    """One use of a batch norm. `how`: ``call``, ``partial`` (bound), ``normalizer`` (named as a ``normalizer_fn``), ``net`` (inside
+    a network of slim).
+    """
 
     norm: tf1.Tf1Norm
     call: m.Call
@@ -123,6 +125,10 @@ class Norms:
         if norm is not None:
             yield self._use(norm, site, "call", self.arguments(call, scope))
             return
+        name = self.words.name(call.func, scope)
+        if name is not None and tf1.is_slim_net(name):
+            yield self._use(tf1.CONTRIB, site, "net", self.arguments(call, scope))
+            return
         made = self._instance(call, scope)
         if made is not None:
             yield self._use(tf1.LAYER_CLASS, site, "call", self.arguments(call, scope), frozen=made)
@@ -164,7 +170,7 @@ class Norms:
     def _use(self, norm: tf1.Tf1Norm, site: Site, how: str, given: Arguments, *, frozen: bool = False) -> Use:
         slot = norm.slot + (1 if how == "partial" else 0)
         flag = given.by_name.get(norm.flag)
-        if flag is None and how != "normalizer" and len(given.positional) > slot:
+        if flag is None and how not in ("normalizer", "net") and len(given.positional) > slot:
             flag = given.positional[slot]
         updates = given.by_name.get(norm.updates) if norm.updates is not None else None
         trainable = given.by_name.get("trainable")

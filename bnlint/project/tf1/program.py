@@ -19,6 +19,15 @@ from bnlint.project.tf1.updates import Read, collection, routes
 if TYPE_CHECKING:
     from bnlint.project.tf1.analysis import Tf1
 
+
+def outermost(scope: Scope) -> Scope:
+    """The function or class of the module around `scope`; the module itself for its own code."""
+    inner = scope
+    while inner.parent is not None and inner.parent.node is not None:
+        inner = inner.parent
+    return inner
+
+
 # Files that by their name hold data, pictures or settings, and no training step.
 _HELPERS = re.compile(r"util|data|(?:^|_)io|config|setting|helper|visual|plot|log|image|param|metric", re.IGNORECASE)
 
@@ -68,8 +77,31 @@ class Program:
     @cached_property
     def updates_run(self) -> bool:
         """Whether anything in the program may run the updates of UPDATE_OPS."""
-        if any(read.fate.verdict == "used" or not read.certain for read in self.reads):
+        return self.updates_run_elsewhere or any(read.fate.verdict == "used" or not read.certain for read in self.reads)
+
+    def updates_run_for(self, step: Site) -> bool:
+        """Whether anything may run the updates together with this train op.
+
+        A function that builds a train op of its own wires that one: programs often hold several models side by side.
+        """
+        if self.updates_run_elsewhere:
             return True
+        return any(
+            not read.certain or (read.fate.verdict == "used" and self._covers(read.site.scope, step.scope))
+            for read in self.reads
+        )
+
+    def _covers(self, reader: Scope, stepper: Scope) -> bool:
+        home, other = outermost(reader), outermost(stepper)
+        if home is other or not any(outermost(step.scope) is home for step in self.train_ops):
+            return True
+        names = {getattr(other.node, "name", ""), getattr(stepper.node, "name", "")}
+        units = [unit for unit in self.view.scan(home.path).units if outermost(unit.scope) is home]
+        return any(names & unit.used for unit in units)
+
+    @cached_property
+    def updates_run_elsewhere(self) -> bool:
+        """Whether a call that reads the collection by itself, or a layer's own ``updates``, may run them."""
         if routes(iter(self.calls(*tf1.UPDATE_ROUTES))):
             return True
         return any(".updates" in unit.used for scan in self.scans for unit in scan.units if self.is_live(unit.scope))

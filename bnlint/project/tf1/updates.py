@@ -177,8 +177,9 @@ class Wiring:
             if file is not self.file:
                 for node in walk(file.body):
                     if isinstance(node, m.From) and any(alias.name in (name, "*") for alias in node.names):
-                        return True
-                    if isinstance(node, m.Attr) and node.name == name:
+                        if self.words.names.modules.find(file.path, node.module, node.level) is self.file:
+                            return True
+                    elif isinstance(node, m.Attr) and node.name == name:
                         return True
         return False
 

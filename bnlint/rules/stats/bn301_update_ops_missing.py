@@ -92,12 +92,12 @@ def update_ops_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Train ops of programs in which a batch norm waits for updates that nothing runs."""
     for site in project.tf1.train_ops(file.path):
         program = project.tf1.program(file.path)
-        if program.is_live(site.scope) and program.waiting and not _covered(program, project):
+        if program.is_live(site.scope) and program.waiting and not _covered(site, program, project):
             yield _finding(file, site, program)
 
 
-def _covered(program: Program, project: Project) -> bool:
-    if program.updates_run or program.incomplete:
+def _covered(site: Site, program: Program, project: Project) -> bool:
+    if program.updates_run_for(site) or program.incomplete:
         return True
     if any(read.fate.verdict in ("constructor", "built") for read in program.reads):
         return True  # tried, in a wrong way: BN302 says which
