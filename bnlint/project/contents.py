@@ -9,7 +9,7 @@ from bnlint.frameworks import jax, keras
 from bnlint.project.constants import Constants
 from bnlint.project.names import Definition, External, Parameter, Value
 from bnlint.project.scopes import Scope
-from bnlint.project.slices import Part, Step, block_of, bound_names, made_of, parts_of_block, steps
+from bnlint.project.slices import Part, Step, block_of, made_of, on_by_default, parts_of_block, steps
 
 _MAX_DEPTH = 12
 
@@ -94,7 +94,7 @@ class Contents:
     def _flow(self, scope: Scope) -> list[Step]:
         key = (scope.path, scope.qualname)
         if key not in self._steps:
-            self._steps[key] = steps(block_of(scope, self.names))
+            self._steps[key] = steps(block_of(scope, self.names), on_by_default(scope))
         return self._steps[key]
 
     def _made(self, expr: m.Expr, scope: Scope, depth: int) -> Content:
@@ -206,8 +206,13 @@ class Contents:
         if key not in self._memo and depth <= _MAX_DEPTH:
             self._memo[key] = EMPTY
             returned = [v for v in self.calls.returned(definition) if not _is_none(v.expr)]
-            self._memo[key] = either([self.of(v.expr, v.scope, depth + 1) for v in returned])
+            self._memo[key] = either([self._of_returned(v, depth + 1) for v in returned])
         return self._memo.get(key, UNKNOWN)
+
+    def _of_returned(self, value: Value, depth: int) -> Content:
+        if isinstance(value.expr, m.Name) and value.expr.id in value.scope.names:
+            return self._made(value.expr, value.scope, depth)
+        return self.of(value.expr, value.scope, depth)
 
     def of_class(self, cls: Definition, depth: int = 0) -> Content:
         """What the objects of a project's class hold: all that its bodies and its bases build, and what it is given."""
@@ -224,7 +229,7 @@ class Contents:
         assert isinstance(cls.node, m.Class)
         scopes = self.names.scopes(cls.path)
         inner = [scopes[s.at] for s in cls.node.body if isinstance(s, m.Function) and s.at in scopes]
-        built = [self.of_parts(parts_of_block(scope.block), scope, depth) for scope in inner]
+        built = [self.of_parts(parts_of_block(s.block, on_by_default(s)), s, depth) for s in inner]
         fields = self.of_parts(
             [p for p in parts_of_block(cls.node.body) if isinstance(p.node, m.Call)], cls.scope, depth
         )
@@ -286,4 +291,4 @@ def _is_none(expr: object) -> bool:
     return isinstance(expr, m.Const) and expr.value is None
 
 
-__all__ = ["EMPTY", "UNKNOWN", "Content", "Contents", "Held", "bound_names", "either", "join"]
+__all__ = ["EMPTY", "UNKNOWN", "Content", "Contents", "Held", "either", "join"]

@@ -26,8 +26,20 @@ class Part(NamedTuple):
     sure: bool
 
 
-def steps(block: m.Block) -> list[Step]:
-    """The simple statements of a block in source order, with those inside compound ones."""
+def on_by_default(scope: Scope) -> frozenset[str]:
+    """Parameters that are True unless a caller says otherwise: what they switch on is usually there."""
+    params = scope.node.params if isinstance(scope.node, m.Function | m.Lambda) else ()
+    return frozenset(p.name for p in params if isinstance(p.default, m.Const) and p.default.value is True)
+
+
+def _is_on(test: m.Expr, on: frozenset[str]) -> bool:
+    if isinstance(test, m.Op) and test.op in ("==", "is"):
+        test = test.args[0] if isinstance(test.args[1], m.Const) and test.args[1].value is True else test
+    return isinstance(test, m.Name) and test.id in on
+
+
+def steps(block: m.Block, on: frozenset[str] = frozenset()) -> list[Step]:
+    """The simple statements of a block in source order, with those inside compound ones; `on` are flags taken as True."""
     found: list[Step] = []
     stack: list[tuple[m.Stmt, bool]] = [(s, True) for s in reversed(block)]
     while stack:
@@ -35,7 +47,11 @@ def steps(block: m.Block) -> list[Step]:
         if isinstance(node, m.Assign | m.Do | m.For | m.With | m.Return):
             found.append(Step(node, sure))
         inner = sure and isinstance(node, m.With)
-        stack.extend((s, inner) for s in reversed(_below(node)))
+        if isinstance(node, m.If) and sure and _is_on(node.test, on):
+            stack.extend((s, False) for s in reversed(node.orelse))
+            stack.extend((s, True) for s in reversed(node.body))
+        else:
+            stack.extend((s, inner) for s in reversed(_below(node)))
     return found
 
 
@@ -106,7 +122,7 @@ def _contributions(step: Step, needed: set[str]) -> Iterator[tuple[m.Expr, set[s
                 yield arg.value, set()
 
 
-def parts_of_block(block: m.Block) -> list[Part]:
+def parts_of_block(block: m.Block, on: frozenset[str] = frozenset()) -> list[Part]:
     """Every record of a block and of the functions in it; `sure` as for steps."""
     found: list[Part] = []
     stack: list[tuple[m.Node, bool]] = [(s, True) for s in reversed(block)]
@@ -114,7 +130,8 @@ def parts_of_block(block: m.Block) -> list[Part]:
         node, sure = stack.pop()
         found.append(Part(node, sure))
         if isinstance(node, m.If):
-            stack.extend((n, False) for n in reversed([*node.body, *node.orelse]))
+            stack.extend((n, False) for n in reversed(node.orelse))
+            stack.extend((n, sure and _is_on(node.test, on)) for n in reversed(node.body))
             stack.append((node.test, sure))
         elif isinstance(node, m.Choice):
             stack.extend(((node.other, False), (node.then, False), (node.test, sure)))
