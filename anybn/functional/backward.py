@@ -8,7 +8,7 @@ from anybn.core.backward import through_merged, through_moments
 from anybn.errors import Unsupported, bad_type, bad_value, explain
 from anybn.functional import run
 from anybn.functional.train import check_short, group, own_moments
-from anybn.functional.validate import Call, check
+from anybn.functional.validate import FLOATS, Call, check
 from anybn.kernels.base import Op, Request
 from anybn.kernels.table import choose
 from anybn.namespace import dtype_name
@@ -235,7 +235,7 @@ def _check_dy(call: Call, dy: Array, x: Array) -> Array:
             expected="the same shape: dy is the gradient for y",
             hint="dy = loss_gradient(y)",
         )
-    if not call.xp.isdtype(dy.dtype, "real floating") and dtype_name(dy.dtype) != "bfloat16":
+    if dtype_name(dy.dtype) not in FLOATS:  # isdtype of NumPy refuses bfloat16
         raise bad_type(
             "dy is not real floating-point data",
             got=f"dtype {dtype_name(dy.dtype)}",

@@ -262,6 +262,18 @@ def test_sixteen_bits(kind):
     assert got.x.abs().max().item() < 1e-6
 
 
+def test_bfloat16_of_numpy():
+    """NumPy's bfloat16 of ml_dtypes, which NumPy itself does not take for a floating type, has gradients too."""
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="NumPy has no bfloat16 of its own").bfloat16
+    dy, x, params, _ = Case("").inputs()
+    got = anybn.batch_norm_backward(
+        dy.astype(bfloat16), x.astype(bfloat16), Params(*(one.astype(bfloat16) for one in params)), training=True
+    )
+    assert {one.dtype for one in got} == {np.dtype(bfloat16)}
+    want = anybn.batch_norm_backward(dy, x, params, training=True)
+    np.testing.assert_allclose(got.x.astype(float), want.x, atol=0.05)
+
+
 def test_what_is_masked_does_not_leak():
     """NaN behind the mask changes no gradient, and the NaN entry gets none."""
     dy, x, params, _ = Case("").inputs()
