@@ -15,5 +15,6 @@ CuPy's NCCL            ``anybn.sync.nccl.Across(communicator, size)``           
 Each forward pass sends one message of 2 C + 1 numbers (and one more that proves it whole), each backward pass one of
 2 C. Uneven and empty shards, masks and
 weights are exact: what is merged is (count, mean, sum of squared deviations), by Chan's formula, never a mean of means.
+Data sets that are larger than one machine's memory have `anybn.sync.dask.moments` and ``recalibrate``.
 Importing this package imports no engine; its modules import theirs.
 """
