@@ -13,6 +13,7 @@ from bnlint.rules.mode.bn101_eval_missing import eval_missing
 from bnlint.rules.mode.bn102_train_not_restored import train_not_restored
 from bnlint.rules.mode.bn103_eval_without_call import eval_without_call
 from bnlint.rules.mode.bn104_train_mode_in_evaluation import train_mode_in_evaluation
+from bnlint.rules.mode.bn105_eval_in_one_branch import eval_in_one_branch
 from bnlint.rules.mode.bn106_teacher_in_train_mode import teacher_in_train_mode
 from bnlint.rules.mode.bn107_export_in_train_mode import export_in_train_mode
 from bnlint.rules.mode.bn108_layer_built_in_forward import layer_built_in_forward
@@ -23,7 +24,10 @@ from bnlint.rules.mode.bn112_mode_never_set import mode_never_set
 from bnlint.rules.not_analysed import not_analysed
 from bnlint.rules.setup.bn401_momentum import momentum_convention
 from bnlint.rules.setup.bn402_eps import eps_too_large
+from bnlint.rules.setup.bn403_redundant_bias import redundant_bias
+from bnlint.rules.setup.bn404_batch_of_one import batch_of_one
 from bnlint.rules.setup.bn405_shallow_search import shallow_search
+from bnlint.rules.setup.bn406_dropout_before_batch_norm import dropout_before_batch_norm
 from bnlint.rules.stats.bn301_update_ops_missing import update_ops_missing
 from bnlint.rules.stats.bn302_update_ops_misplaced import update_ops_misplaced
 from bnlint.rules.stats.bn303_keras_layer_in_graph import keras_layer_in_graph
@@ -35,7 +39,9 @@ from bnlint.rules.stats.bn308_statistics_not_saved import statistics_not_saved
 from bnlint.rules.stats.bn309_handmade_without_averages import handmade_without_averages
 from bnlint.rules.stats.bn310_cond_prebuilt_branches import cond_prebuilt_branches
 from bnlint.rules.stats.bn311_updates_discarded import updates_discarded
+from bnlint.rules.stats.bn312_updated_twice import updated_twice
 from bnlint.rules.stats.bn313_trainable_toggled import trainable_toggled_after_compile
+from bnlint.rules.stats.bn314_statistics_not_synchronised import statistics_not_synchronised
 from bnlint.rules.unused_suppression import unused_suppression
 
 RULES: tuple[Rule, ...] = (
@@ -43,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     train_not_restored,  # BN102
     eval_without_call,  # BN103
     train_mode_in_evaluation,  # BN104
+    eval_in_one_branch,  # BN105
     teacher_in_train_mode,  # BN106
     export_in_train_mode,  # BN107
     layer_built_in_forward,  # BN108
@@ -69,10 +76,15 @@ RULES: tuple[Rule, ...] = (
     handmade_without_averages,  # BN309
     cond_prebuilt_branches,  # BN310
     updates_discarded,  # BN311
+    updated_twice,  # BN312
     trainable_toggled_after_compile,  # BN313
+    statistics_not_synchronised,  # BN314
     momentum_convention,  # BN401
     eps_too_large,  # BN402
+    redundant_bias,  # BN403
+    batch_of_one,  # BN404
     shallow_search,  # BN405
+    dropout_before_batch_norm,  # BN406
     not_analysed,  # BN901
     unused_suppression,  # BN902
 )

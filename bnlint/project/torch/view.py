@@ -12,6 +12,7 @@ from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.programs import Programs
+from bnlint.project.torch.structure import Structure
 from bnlint.project.torch.verdicts import Verdicts
 
 
@@ -61,3 +62,8 @@ class Torch:
     def programs(self) -> Programs:
         """Which files belong together."""
         return Programs(self.names)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """How networks are put together."""
+        return Structure(self.names, self.layers, self.programs)

@@ -14,7 +14,7 @@ import torch.nn as nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.fc = nn.Linear(4, 4)
+        self.fc = nn.Linear(4, 4, bias=False)
         self.bn = nn.BatchNorm1d(4)
 
     def forward(self, x):

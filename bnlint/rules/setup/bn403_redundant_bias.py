@@ -1,0 +1,53 @@
+"""BN403 redundant-bias: a bias that the batch norm after it takes away."""
+
+from collections.abc import Iterator
+
+from bnlint.facts.model import FileFacts
+from bnlint.project.link import Project
+from bnlint.rules._base import Example, Finding, Meta, rule
+
+META = Meta(
+    code="BN403",
+    name="redundant-bias",
+    severity="info",
+    confidence="medium",
+    persona="pedantic",
+    since="0.1",
+    frameworks=("torch",),
+    says="the bias of this {layer} is taken away by the batch norm that follows",
+    why="Batch norm subtracts the mean, and with it every constant; the bias costs memory and time and learns nothing.",
+    fix_safety="No automatic fix: bias=False changes the keys of checkpoints.",
+    references=("https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html",),
+    proof="nothing to observe: the output is the same",
+    examples=(
+        Example(
+            bad="""\
+import torch
+import torch.nn as nn
+
+
+net = nn.Sequential(
+    nn.Conv2d(3, 8, 3),  # <-
+    nn.BatchNorm2d(8),
+)
+""",
+            good="""\
+import torch
+import torch.nn as nn
+
+
+net = nn.Sequential(
+    nn.Conv2d(3, 8, 3, bias=False),
+    nn.BatchNorm2d(8),
+)
+""",
+        ),
+    ),
+)
+
+
+@rule(META)
+def redundant_bias(file: FileFacts, project: Project) -> Iterator[Finding]:
+    """Find layers with a bias directly before a batch norm."""
+    for pair in project.torch.structure.biased(file):
+        yield META.finding(file.path, pair.first.at, layer=pair.name)
