@@ -6,6 +6,7 @@ from anybn import namespace
 from anybn._typing import Array, Namespace
 from anybn.core.fold import Affine, Folded, Leftover, WeightAxes, fold_after, fold_before, weight_axes
 from anybn.errors import Unsupported, bad_value, explain
+from anybn.namespace import dtype_name
 from anybn.state import Params, RunningStats
 
 __all__ = ["fold_conv", "fold_linear"]
@@ -66,8 +67,7 @@ def fold_conv(
     Returns
     -------
     Folded
-        weight in the shape and type of ``weight``, bias (C_out,). float16 and bfloat16 are folded in the statistics'
-        type.
+        weight in the shape and type of ``weight``, bias (C_out,). float16 and bfloat16 are folded in float32.
 
     Raises
     ------
@@ -135,10 +135,15 @@ def fold_linear(
 
 def evaluation_affine(params: Params, state: RunningStats, *, eps: float, xp: Namespace) -> Affine:
     """Return the multiplication and addition, each (C,), that batch norm with these running statistics is."""
-    inverse = 1 / xp.sqrt(state.var + eps)
-    scale = inverse if params.scale is None else params.scale * inverse
-    shift = -state.mean * scale
-    return Affine(scale, shift if params.offset is None else params.offset + shift)
+    given = [one for one in (state.mean, state.var, *params) if one is not None]
+    # float16 has no 1e-5 next to 1: statistics of a model that was cast to 16 bits are folded in float32, too.
+    dtype = xp.float64 if any(dtype_name(one.dtype) == "float64" for one in given) else xp.float32
+    mean, var = xp.astype(state.mean, dtype), xp.astype(state.var, dtype)
+    scale, offset = (None if one is None else xp.astype(one, dtype) for one in params)
+    inverse = 1 / xp.sqrt(var + eps)
+    factor = inverse if scale is None else scale * inverse
+    shift = -mean * factor
+    return Affine(factor, shift if offset is None else offset + shift)
 
 
 def _is_constant(axes: WeightAxes, padding_mode: str | None, stride: int | None) -> bool:

@@ -313,6 +313,15 @@ def test_types_are_kept():
     assert torch.equal(weight, torch.ones_like(weight))
 
 
+def test_statistics_in_sixteen_bits():
+    """Statistics of a model cast to float16 are folded in float32: a small variance keeps its eps."""
+    half = torch.float16
+    params = anybn.Params(torch.ones(4, dtype=half), torch.zeros(4, dtype=half))
+    stats = anybn.RunningStats(mean=torch.zeros(4, dtype=half), var=torch.full((4,), 1e-5, dtype=half))
+    folded = anybn.fold_linear(torch.ones(4, 2), None, params, stats, place="after", layout="OI", eps=1e-5)
+    np.testing.assert_allclose(folded.weight, np.full((4, 2), 1 / np.sqrt(float(stats.var[0]) + 1e-5)), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
