@@ -29,7 +29,9 @@ from anybn.kernels.simd import (
 
 TOGETHER = 8
 RUN = 64  # rows written in ascending order, so that each run is one stream of memory
-FLAT = 1 << 14  # numbers written in ascending order, where the rows have no gaps
+FLAT = (
+    1 << 18
+)  # numbers written in ascending order, where the rows have no gaps: shorter runs restart the hardware's looking ahead
 BLOCK = 1024  # channels whose accumulators are in use at a time: they stay in the first-level cache
 
 
