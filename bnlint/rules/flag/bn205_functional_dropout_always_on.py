@@ -51,7 +51,7 @@ def functional_dropout_always_on(file: FileFacts, project: Project) -> Iterator[
         if on and not said_to_be_meant(use, file):
             yield _finding(file, use, use.flag)
     for use in functional.attentions(file):
-        if not said_to_be_meant(use, file):
+        if not said_to_be_meant(use, file) and not under_mode_test(use.call, use.scope):
             yield _finding(file, use, "dropout_p")
 
 

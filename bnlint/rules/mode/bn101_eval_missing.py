@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.project.torch.repairs import frame
+from bnlint.project.torch.verdicts import Verdict
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
 
 _NET = """\
 import torch
@@ -50,7 +52,7 @@ META = Meta(
     fix_safety="Unsafe: evaluation results change (that is the point), and the mode has to be set back before training goes on.",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn101_eval_missing.py",
-    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
 )
 
 
@@ -66,4 +68,18 @@ def eval_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=_fix(verdict, project),
         )
+
+
+def _fix(verdict: Verdict, project: Project) -> Fix | None:
+    """eval() before the evaluation; the old mode after it, unless the function ends there."""
+    where = frame(project.names, verdict.use)
+    if where is None:
+        return None
+    edits = [Edit(where.at, "insert_before", (f"{where.network}.eval()",))]
+    if not where.leaves and verdict.use.marked("trained"):
+        before = f"was_training = {where.network}.training\n{where.network}.eval()"
+        after = f"{where.network}.train(was_training)"
+        edits = [Edit(where.at, "insert_before", (before,)), Edit(where.at, "insert_after", (after,))]
+    return Fix(f"Evaluate {where.network} in eval mode", "unsafe", tuple(edits))

@@ -33,7 +33,7 @@ META = Meta(
     confidence="medium",
     persona="regular",
     since="0.1",
-    frameworks=("tf1",),
+    frameworks=("tf1", "torch"),
     says="this Saver holds trainable variables only: the moving mean and variance of the batch norms are not in the checkpoint",
     why="Moving statistics are not trainable. After a restore they are the initial ones, and evaluation is garbage although the "
     "training curve was good.",
@@ -49,6 +49,8 @@ META = Meta(
     ),
 )
 
+_TORCH = "parameters() holds no running mean and variance: the checkpoint leaves the statistics of the batch norms out"
+
 
 @rule(META)
 def statistics_not_saved(file: FileFacts, project: Project) -> Iterator[Finding]:
@@ -57,3 +59,7 @@ def statistics_not_saved(file: FileFacts, project: Project) -> Iterator[Finding]
         for site in partial_savers(project.tf1, file.path):
             fix = Fix("Save all variables", "advice", lines="saver = tf.train.Saver(tf.global_variables())")
             yield META.finding(file.path, site.call.at, fix=fix)
+    for call in project.torch.copying.saved_without_buffers(file):
+        if project.torch.structure.program_holds(file.path):
+            fix = Fix("Save the state dictionary", "advice", lines="torch.save(model.state_dict(), path)")
+            yield META.finding(file.path, call.at, fix=fix)._replace(says=_TORCH)
