@@ -113,12 +113,6 @@ class Semantics:
         """Return a copy with some fields changed: ``PRESETS["torch"].but(decay=0.99)``."""
         return replace(self, **changes)
 
-    @property
-    def needs_steps(self) -> bool:
-        """Whether the number of steps changes the result."""
-        counted = self.decay is None or self.debias != "none" or self.first != "blend"
-        return counted or self.evaluate_by == "divided"
-
 
 def check_decay(decay: float | None) -> None:
     """Raise `BadValue` for a decay that is no number from 0 to 1 (None is the cumulative average)."""

@@ -239,6 +239,46 @@ def test_reduce_sees_and_replaces_the_moments(lib):
     np.testing.assert_allclose(lib.numpy(new.var), lib.numpy(want.var), rtol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"weights": [1, 2, 0, 1, 1, 3]}], ids=["plain", "weighted"])
+@pytest.mark.parametrize("name", ["torch", "keras_renorm", "equinox_ema", "einx_first_call", "haiku"])
+def test_a_reducer_for_one_process_changes_nothing(lib, name, options):
+    """With nobody to merge with, reduce= gives what a call without it gives, in every way of training."""
+    options = {key: lib.array(value) for key, value in options.items()}
+    x = data((6, 3, 2))
+    params, one = anybn.init(3, xp=lib.xp, semantics=name)
+    other = one
+    for k in (1, 2):
+        y, one = anybn.batch_norm(lib.array(k * x), params, one, training=True, semantics=name, **options)
+        z, other = anybn.batch_norm(
+            lib.array(k * x), params, other, training=True, semantics=name, reduce=lambda own: own, **options
+        )
+        np.testing.assert_allclose(lib.numpy(z), lib.numpy(y), atol=2e-6)
+    np.testing.assert_allclose(lib.numpy(other.mean), lib.numpy(one.mean), rtol=2e-6)
+    np.testing.assert_allclose(lib.numpy(other.var), lib.numpy(one.var), rtol=2e-6)
+
+
+def test_an_empty_shard_takes_part(lib):
+    """A process without data sends count 0 and gets an empty y, and the others' statistics."""
+    x = data((8, 3))
+    sent = []
+    anybn.batch_norm(lib.array(x), training=True, reduce=lambda own: sent.append(own) or own)
+    empty = lib.xp.zeros((0, 3), dtype=lib.xp.float32)
+    state = anybn.init(3, xp=lib.xp)[1]
+    y, new = anybn.batch_norm(empty, None, state, training=True, reduce=lambda own: anybn.merge(own, sent[0]))
+    _, want = anybn.batch_norm(lib.array(x), None, state, training=True)
+    assert tuple(y.shape) == (0, 3)
+    np.testing.assert_allclose(lib.numpy(new.var), lib.numpy(want.var), rtol=1e-6)
+
+
+def test_large_input_whose_channels_lie_apart(lib):
+    """Two channel axes with another between them, and more values than fit one block."""
+    x = data((40, 5, 60, 7))
+    expected, mean, _ = reference(x, (1, 3))
+    state = anybn.init(mean.shape, xp=lib.xp)[1]
+    y, _ = anybn.batch_norm(lib.array(x), None, state, training=True, axis=(1, 3))
+    np.testing.assert_allclose(lib.numpy(y), expected, atol=1e-5)
+
+
 def test_layer_holds_the_state(lib):
     """A training call moves the layer's state one step, evaluation leaves it."""
     layer = anybn.BatchNorm(3, xp=lib.xp, semantics="keras", axis=-1)

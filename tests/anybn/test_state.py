@@ -74,6 +74,34 @@ def test_ends_of_decay(lib, name, decay):
     np.testing.assert_array_equal(lib.numpy(new.var), [1, 1])
 
 
+@pytest.mark.parametrize("steps", [0, 3])
+def test_division_in_evaluation_with_a_counter_as_array(lib, steps):
+    """The quirk of Equinox divides alike by an int and by an array; not at step 0, and not at the ends of decay."""
+    name = "equinox_batch_divided_var"
+    state = anybn.RunningStats(lib.array([1, 2]), lib.array([3, 4]), steps)
+    counted = state._replace(steps=lib.xp.asarray(steps))
+    x = lib.array(X)
+    for decay in (0.9, 0.0, 1.0):
+        y, z = (
+            anybn.batch_norm(x, None, one, training=False, semantics=name, decay=decay)[0] for one in (state, counted)
+        )
+        np.testing.assert_allclose(lib.numpy(y), lib.numpy(z), rtol=1e-6)
+        total = 1 - decay**steps if steps and 0 < decay < 1 else 1
+        want = (X - np.array([1, 2]) / total) / np.sqrt(np.array([3, 4]) / total + 1e-5)
+        np.testing.assert_allclose(lib.numpy(y), want, rtol=1e-5)
+
+
+def test_counters_of_either_kind_load(lib):
+    """A checkpoint's 0-d counter goes into a layer that counts with an int, and the other way round."""
+    layer = anybn.BatchNorm(2, xp=lib.xp)
+    mapping = layer.state_dict() | {"running_steps": lib.xp.asarray(7)}
+    layer.load_state_dict(mapping)
+    assert layer.state.steps == 7
+    layer.state = layer.state._replace(steps=lib.xp.asarray(0))
+    layer.load_state_dict(mapping | {"running_steps": 9})
+    assert int(layer.state.steps) == 9
+
+
 def test_guard_with_renorm_keeps_all_statistics(lib):
     """A refused batch moves none of the five statistics."""
     _, state = anybn.init(2, xp=lib.xp, semantics="keras_renorm")
