@@ -75,8 +75,8 @@ _SLIM_NETS = re.compile(
 
 
 def is_slim_net(name: str) -> bool:
-    """Whether a call builds a network of slim that holds batch norms."""
-    return _SLIM_NETS.match(name) is not None and not name.endswith(("_arg_scope", "_block", "_base"))
+    """Whether a call builds a network of slim that holds batch norms, or the scope of its arguments."""
+    return _SLIM_NETS.match(name) is not None and not name.endswith(("_block", "_base"))
 
 
 # Calls that build a training step and run the collection themselves.

@@ -69,6 +69,8 @@ class Flags:
         if isinstance(expr, m.Op) and expr.op == "not" and len(expr.args) == 1:
             inner = self.of(expr.args[0], scope, depth)
             return Flag(inner.false, inner.true, inner.varies)
+        if isinstance(expr, m.Op) and expr.op == "and" and any(_frozen_unless_asked(part) for part in expr.args):
+            return FALSE
         if isinstance(expr, m.Choice):
             return self.of(expr.then, scope, depth) | self.of(expr.other, scope, depth)
         if isinstance(expr, m.Call):
@@ -146,3 +148,9 @@ class Flags:
             return expr.op in ("not", "==", "!=", "and", "or", "is")
         name = expr.id if isinstance(expr, m.Name) else expr.name if isinstance(expr, m.Attr) else ""
         return tf1.FLAG_NAMES.match(name) is not None and name not in ("mode", "test", "phase")
+
+
+def _frozen_unless_asked(expr: m.Expr) -> bool:
+    """``trainable and is_training``: a backbone that is frozen unless somebody asks for more."""
+    name = expr.id if isinstance(expr, m.Name) else expr.name if isinstance(expr, m.Attr) else ""
+    return "trainable" in name or "finetune" in name or "fine_tune" in name

@@ -63,7 +63,7 @@ def _direct(view: Tf1, use: Use) -> Missing | None:
         return None  # given, but in the wrong slot: BN208
     program = view.program(use.scope.path)
     scoped, hidden = program.scoped(use, use.norm.flag)
-    if scoped or hidden:
+    if scoped or hidden or (use.how == "net" and view.words.tail(use.call).endswith("_arg_scope")):
         return None
     site = Site(use.call, use.scope)
     trains = bool(program.train_ops) and program.is_live(use.scope)

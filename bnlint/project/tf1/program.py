@@ -152,6 +152,8 @@ class Program:
 
     def _entered(self, use: Use, one: ArgScope) -> bool:
         """Whether a scope is entered where a norm that another scope names is applied."""
+        if use.how == "net":
+            return True
         if use.how != "normalizer" or self.view.words.tail(use.call) != "arg_scope":
             return False
         block = block_of(Site(use.call, use.scope), self.view.parents(use.scope.path))

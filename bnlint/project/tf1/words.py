@@ -44,7 +44,26 @@ class Words:
             return self._name(meaning.param.default, meaning.scope.parent, depth + 1)
         if isinstance(meaning, Value) and isinstance(meaning.expr, m.Name | m.Attr) and meaning.expr is not expr:
             return self._name(meaning.expr, meaning.scope, depth + 1)
+        if meaning is None and isinstance(expr, m.Name):
+            return self._chosen(expr, scope, depth + 1)
+        if meaning is None and isinstance(expr, m.Attr):
+            # An alias of something that a folder of the project hides by its name (`kaffe/tensorflow`).
+            base = self._name(expr.value, scope, depth + 1)
+            if base is not None:
+                return canonical(f"{base}.{expr.name}")
         return self._usual(expr, scope) if meaning is None else None
+
+    def _chosen(self, expr: m.Name, scope: Scope, depth: int) -> str | None:
+        """The first of several values of a name that is known (``net = a`` in one branch, ``net = b`` in the other)."""
+        hit = scope.lookup(expr.id)
+        if hit is None or any(b.kind != "value" for b in hit[1]):
+            return None
+        found = (
+            self._name(b.node, hit[0], depth)
+            for b in hit[1]
+            if isinstance(b.node, m.Name | m.Attr) and b.node is not expr
+        )
+        return next((name for name in found if name is not None), None)
 
     def _usual(self, expr: m.Expr, scope: Scope) -> str | None:
         text = dotted(expr)
