@@ -60,6 +60,27 @@ def test_another_process_finds_the_compiled_code(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")} == first
 
 
+def test_a_changed_file_is_compiled_anew(tmp_path):
+    """Code that was compiled from another version of any file of the room is not used again."""
+    from anybn.kernels.compiled import _stamp
+
+    code = (
+        "import numpy as np, anybn, sys; from anybn.kernels import compiled; real = compiled._stamp();"
+        "compiled._stamp = lambda: (*real, ('other.py', int(sys.argv[1]), 1));"
+        "anybn.batch_norm(np.ones((4, 3), np.float32), training=True)"
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def index(version):
+        subprocess.run([sys.executable, "-c", code, version], env=env, check=True)
+        return {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbi")}
+
+    first, same, other = index("1"), index("1"), index("2")
+    assert first == same
+    assert all(other[name] != first[name] for name in first)
+    assert {name for name, _, _ in _stamp()} >= {"simd.py", "numba_rows.py"}
+
+
 def test_without_any_writable_directory_it_still_compiles():
     """Where Numba finds nowhere to keep code (here: a function without a file), it compiles for this process."""
     from anybn.kernels.compiled import compile_cached
