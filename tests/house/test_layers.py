@@ -7,7 +7,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
-PLANNED = {"server"}  # in parentheses in the contract
 LAYERS = {c["containers"][0]: c["layers"] for c in CONTRACTS if c["type"] == "layers"}
 
 
@@ -20,7 +19,7 @@ def rooms_on_disk(package):
 
 
 def rooms_in_contract(package):
-    return {room.strip(" ()") for layer in LAYERS[package] for room in layer.split("|")}
+    return {room.strip() for layer in LAYERS[package] for room in layer.split("|")}
 
 
 @pytest.mark.parametrize("package", ["anybn", "bnlint"])
@@ -32,7 +31,7 @@ def test_every_room_is_placed(package):
 @pytest.mark.parametrize("package", ["anybn", "bnlint"])
 def test_every_place_has_a_room(package):
     """The contract names no room that does not exist."""
-    assert rooms_in_contract(package) <= rooms_on_disk(package) | PLANNED
+    assert rooms_in_contract(package) <= rooms_on_disk(package)
 
 
 def test_contract_is_exhaustive():

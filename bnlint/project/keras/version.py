@@ -65,8 +65,8 @@ def _of_node(node: m.Node) -> Generation | None:
         hints: list[Generation | None] = [keras.generation(alias.name) for alias in node.names]
         return next((hint for hint in hints if hint is not None), None)
     if isinstance(node, m.From) and not node.level:
-        hints: list[Generation | None] = [keras.generation(f"{node.module}.{alias.name}") for alias in node.names]
-        return next((hint for hint in hints if hint is not None), None)
+        origins: list[Generation | None] = [keras.generation(f"{node.module}.{alias.name}") for alias in node.names]
+        return next((hint for hint in origins if hint is not None), None)
     if isinstance(node, m.Attr) and node.name == "stateless_call":
         return 3
     if isinstance(node, m.Const) and node.value == "KERAS_BACKEND":
