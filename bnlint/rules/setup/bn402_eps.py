@@ -49,12 +49,21 @@ def eps_too_large(file: m.FileFacts, project: Project) -> Iterator[Finding]:
         if value is not None:
             yield _finding(file, use, use.eps, value, "error", "regular")
             continue
-        numbers = project.constants.numbers(use.eps.value, use.eps.scope)
-        worst = max((number.value for number in numbers), default=0.0)
-        if worst >= 0.1 or (worst >= 0.01 and use.eps.slot is not None):
-            yield _finding(file, use, use.eps, f"{worst:g}", "error", "regular")
-        elif worst >= 0.01:
-            yield _finding(file, use, use.eps, f"{worst:g}", "info", "pedantic")
+        for at, number in _large(use.eps, file, project):
+            clear = number >= 0.1 or (use.eps.slot is not None and at == use.eps.value.at)
+            severity: Severity = "error" if clear else "info"
+            yield _finding(file, use, use.eps, f"{number:g}", severity, "regular" if clear else "pedantic", at=at)
+
+
+def _large(eps: Setting, file: m.FileFacts, project: Project) -> list[tuple[int, float]]:
+    """Numbers of 0.01 and more that reach eps, each at the argument that gives it, or at eps itself."""
+    found: dict[int, float] = {}
+    for number in project.constants.numbers(eps.value, eps.scope):
+        if number.value < 0.01 or (number.how == "argument" and number.path != file.path):
+            continue
+        at = number.at if number.how == "argument" else eps.value.at
+        found[at] = max(number.value, found.get(at, 0.0))
+    return sorted(found.items())
 
 
 def _named_wrongly(use: NormUse, eps: Setting) -> str | None:
@@ -71,14 +80,14 @@ def _flag(eps: Setting) -> str | None:
 
 
 def _finding(
-    file: m.FileFacts, use: NormUse, eps: Setting, value: str, severity: Severity, persona: Persona
+    file: m.FileFacts, use: NormUse, eps: Setting, value: str, severity: Severity, persona: Persona, at: int = -1
 ) -> Finding:
-    positional = eps.slot is not None
+    positional = eps.slot is not None and at in (-1, eps.value.at)
     order = f" (argument {(eps.slot or 0) + 1} of {use.norm.framework}'s batch norm)" if positional else ""
     lines = f"{use.norm.momentum}=…, {use.norm.eps}={use.norm.default_eps:g}"
     return META.finding(
         file.path,
-        eps.value.at if eps.scope.path == file.path else use.at,
+        at if at >= 0 else eps.value.at if eps.scope.path == file.path else use.at,
         fix=Fix("Give both by keyword", "advice", lines=lines),
         severity=severity,
         persona=persona,
