@@ -1,5 +1,6 @@
 """The view of TensorFlow 1 that rules ask: programs, and per file the train ops, batch norms and reads of UPDATE_OPS."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from bnlint.facts import model as m
@@ -129,6 +130,7 @@ class Tf1:
             for use in self.uses(path)
             if use.flag
         ]
+        stack.extend(self._scoped_flags())
         while stack and len(found) < _MAX_WRAPPERS:
             use, expr, scope = stack.pop()
             meaning = self.names.resolve(expr, scope)
@@ -144,6 +146,15 @@ class Tf1:
                 if passed.explicit and passed.value is not None
             )
         return list(found.values())
+
+    def _scoped_flags(self) -> Iterator[tuple[Use, m.Expr, Scope]]:
+        """Flags that an ``arg_scope`` gives to the norms of its own file."""
+        for path in sorted(self.speaking):
+            for use in [use for use in self.uses(path) if use.norm.updates is not None][:1]:
+                for site in self.scan(path).named("arg_scope"):
+                    given = next((arg.value for arg in site.call.args if arg.keyword == use.norm.flag), None)
+                    if given is not None and self.scopes_a_norm(site):
+                        yield use, given, site.scope
 
     def parents(self, path: str) -> Parents:
         """The record above each record of one file."""
