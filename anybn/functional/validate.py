@@ -51,13 +51,7 @@ def check(
     weights: Array | None = None,
 ) -> Call:
     """Check every argument of `batch_norm` and return the `Call`, or raise an error that says what to do."""
-    if not isinstance(training, bool):
-        raise bad_type(
-            "training must be a Python bool",
-            got=f"{type(training).__name__} {training!r}",
-            expected="True or False, known before the computation",
-            hint="two calls, one for training and one for evaluation",
-        )
+    _check_training(training, state)
     _check_containers(params, state)
     params = params or Params()
     space = of(x, *params, *(() if state is None else state[:2]), mask, weights)
@@ -73,24 +67,27 @@ def check(
     epsilon = max(settings.eps, settings.eps_floor, _TINY)
     if state is not None:
         _check_state(state, plan, settings)
-    elif not training:
+    masked = mask is not None or weights is not None
+    mixed = _weights(space.xp, mask, weights, plan, compute) if masked else None
+    learned = _params(space.xp, params, plan, compute, settings)
+    return Call(space, plan, settings, epsilon, dtype, compute, learned, mixed, traced)
+
+
+def _check_training(training: object, state: RunningStats | None) -> None:
+    if not isinstance(training, bool):
+        raise bad_type(
+            "training must be a Python bool",
+            got=f"{type(training).__name__} {training!r}",
+            expected="True or False, known before the computation",
+            hint="two calls, one for training and one for evaluation",
+        )
+    if state is None and not training:
         raise bad_type(
             "evaluation needs running statistics",
             got="state=None",
             expected="a RunningStats",
             hint="anybn.init(...) for a new one, or training=True to normalise by the batch",
         )
-    return Call(
-        space,
-        plan,
-        settings,
-        epsilon,
-        dtype,
-        compute,
-        _params(space.xp, params, plan, compute, settings),
-        _weights(space.xp, mask, weights, plan, compute) if mask is not None or weights is not None else None,
-        traced,
-    )
 
 
 def _check_containers(params: object, state: object) -> None:
