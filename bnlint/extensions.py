@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -48,6 +47,8 @@ def load_module(name: str, folder: Path) -> list[Rule]:
 
 
 def _import(name: str, folder: Path) -> ModuleType:
+    from importlib.metadata import entry_points  # slow to import, and most runs have no extensions
+
     try:
         if name.endswith(".py") or "/" in name:
             return _from_file(folder / name)

@@ -11,6 +11,7 @@ from typing import TextIO
 from bnlint.cache import Cache
 from bnlint.cache import folder as cache_folder
 from bnlint.commands.choices import configuration
+from bnlint.commands.progress import progress
 from bnlint.config import Config, settings
 from bnlint.errors import BnlintError
 from bnlint.extensions import with_extensions
@@ -39,7 +40,8 @@ def check(args: argparse.Namespace) -> int:
         return 0
     fresh = args.fix or args.diff or config.rules or not config.cache
     cache = None if fresh else Cache(cache_folder(config.cache_dir, config.folder))
-    analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules, cache=cache)
+    with progress(on=not args.no_progress and not args.quiet and sys.stderr.isatty()):
+        analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules, cache=cache)
     if args.update_baseline:
         return _update_baseline(analysis, config)
     if args.add_ignores:

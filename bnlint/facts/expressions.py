@@ -116,19 +116,12 @@ def _items(n: Numbering, elements: Any) -> tuple[m.Expr, ...]:
     return tuple(found)
 
 
-def _tuple(n: Numbering, node: cst.Tuple) -> m.Expr:
-    at = n.at(node)
-    return m.Seq(at, "tuple", _items(n, node.elements))
+def _seq(kind: Any) -> Convert:
+    def convert(n: Numbering, node: Any) -> m.Expr:
+        at = n.at(node)
+        return m.Seq(at, kind, _items(n, node.elements))
 
-
-def _list(n: Numbering, node: cst.List) -> m.Expr:
-    at = n.at(node)
-    return m.Seq(at, "list", _items(n, node.elements))
-
-
-def _set(n: Numbering, node: cst.Set) -> m.Expr:
-    at = n.at(node)
-    return m.Seq(at, "set", _items(n, node.elements))
+    return convert
 
 
 def _dict(n: Numbering, node: cst.Dict) -> m.Expr:
@@ -282,9 +275,9 @@ _TABLE: dict[type, Convert] = {
     cst.SimpleString: _literal,
     cst.ConcatenatedString: _joined,
     cst.FormattedString: _formatted,
-    cst.Tuple: _tuple,
-    cst.List: _list,
-    cst.Set: _set,
+    cst.Tuple: _seq("tuple"),
+    cst.List: _seq("list"),
+    cst.Set: _seq("set"),
     cst.Dict: _dict,
     cst.Subscript: _subscript,
     cst.BinaryOperation: _binary,

@@ -22,6 +22,8 @@ from bnlint.facts.deep import in_deep_thread
 
 _AHEAD = 2  # a worker is given its next task before it has finished the last one
 Work = Callable[..., Any]
+# Told how many tasks are done and how many there are; set by who has a terminal to show it on.
+watchers: list[Callable[[int, int], None]] = []
 
 
 class Outcome(NamedTuple):
@@ -108,6 +110,7 @@ def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float
         Seconds one task may take.
     """
     waiting = deque(enumerate(tasks))
+    total = len(waiting)
     context = _context()
     workers: list[_Worker] = []
     try:
@@ -116,6 +119,9 @@ def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float
                 workers.append(_Worker(work, context, [worker.connection for worker in workers]))
             _feed(workers, waiting)
             yield from _answers(workers, waiting, limit)
+            left = len(waiting) + sum(len(worker.pending) for worker in workers)
+            for watch in watchers:
+                watch(total - left, total)
     finally:
         for worker in workers:
             worker.stop()
