@@ -1,7 +1,7 @@
 """The judges: each looks at one use of a network and says whether it is its kind of mistake."""
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import walk
+from bnlint.facts.walk import dotted, walk
 from bnlint.frameworks.torch import TEACHERS
 from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition
@@ -219,6 +219,52 @@ def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
     )
 
 
+def quiet_part(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
+    """BN307: forward runs a part under no_grad, as a fixed extractor, while the whole is trained in training mode."""
+    machine = verdicts.machine
+    if use.kind != "call" or not use.context.trains or words_of(use) != {"train"} or use.marked("norms frozen"):
+        return None
+    cls = machine.class_of(use.loc, scope)
+    if not isinstance(cls, Definition) or machine.overrides_train(use.loc, scope):
+        return None
+    for call, forward in _quiet_calls(machine, cls):
+        assert isinstance(call.func, m.Attr)
+        name = call.func.name
+        switched = any(
+            isinstance(n, m.Attr) and n.name == "eval" and name in (dotted(n.value) or "") for n in walk(cls.node.body)
+        )
+        values = machine.names.attribute_values(cls, name)
+        holding = (
+            machine.layers.of_expression(values[0].expr, values[0].scope) if len(values) == 1 else Holding("maybe")
+        )
+        if holding.batch_norm and not switched:
+            part = verdicts.verdict(
+                use, holding, "medium", [(use.path, use.at, "trained here")], Step(forward.path, call.at)
+            )
+            return part._replace(network=f"self.{name}")
+    return None
+
+
+def _quiet_calls(machine: Machine, cls: Definition) -> list[tuple[m.Call, Definition]]:
+    """Calls of parts (``self.part(x)``) under no_grad in the class's forward."""
+    forward = machine.names.method(cls, "forward")
+    if forward is None:
+        return []
+    found = []
+    for node in walk(forward.node.body):
+        if isinstance(node, m.With) and any(_is_no_grad(machine, item.context, forward.scope) for item in node.items):
+            for call in walk(node.body):
+                own = isinstance(call, m.Call) and isinstance(call.func, m.Attr) and dotted(call.func.value) == "self"
+                if own and isinstance(call, m.Call):
+                    found.append((call, forward))
+    return found
+
+
+def _is_no_grad(machine: Machine, context: m.Expr, scope: Scope) -> bool:
+    func = context.func if isinstance(context, m.Call) else context
+    return machine.names.qualified(func, scope) in {"torch.no_grad", "torch.inference_mode"}
+
+
 JUDGES: dict[str, Judge] = {
     "eval missing": eval_missing,
     "not restored": not_restored,
@@ -227,4 +273,5 @@ JUDGES: dict[str, Judge] = {
     "teacher trains": teacher_trains,
     "freeze undone": freeze_undone,
     "weights only": frozen_weights_only,
+    "quiet part": quiet_part,
 }

@@ -7,7 +7,7 @@ from bnlint.facts import model as m
 from bnlint.facts.walk import children
 from bnlint.frameworks import torch as table
 from bnlint.project.calls import Calls
-from bnlint.project.names import Definition, External, Names
+from bnlint.project.names import Definition, External, Names, Value
 from bnlint.project.scopes import Scope
 
 _ASKED_ONLY = ("isinstance", "issubclass", "hasattr", "type")
@@ -107,7 +107,17 @@ class Layers:
             return external(meaning.name, call)
         if isinstance(meaning, Definition):
             return self._own(meaning, call=call)
+        if isinstance(meaning, Value) and call is None:
+            return self._variable(meaning)
         return UNKNOWN if call is not None and _looks_like_layer(func) else NOTHING
+
+    def _variable(self, value: Value) -> Holding:
+        """What the expression holds that a variable was given; looked at once."""
+        key = (value.scope.path, -2 - value.expr.at)
+        if key not in self._held:
+            self._held[key] = NOTHING
+            self._held[key] = self.of_expression(value.expr, value.scope)
+        return self._held[key]
 
     def _own(self, meaning: Definition, *, call: m.Call | None) -> Holding:
         if isinstance(meaning.node, m.Class):

@@ -156,7 +156,8 @@ class Objects:
 
     def _made(self, maker: Maker, call: m.Call, home: Scope) -> Holding:
         if isinstance(maker, External) and maker.name.startswith("torch.nn."):
-            return self.layers.of_expression(call, home)
+            found = self.layers.of_expression(call, home)
+            return found | UNKNOWN if any(arg.star for arg in call.args) else found
         if isinstance(maker, Definition) and isinstance(maker.node, m.Class) and not self.layers.is_module(maker):
             return UNKNOWN
         if maker is None:

@@ -51,7 +51,7 @@ META = Meta(
     persona="regular",
     since="0.1",
     frameworks=("torch",),
-    says="the weights of {net} are frozen, but it is trained through in training mode: its running statistics drift",
+    says="the weights of {net} do not learn, but it is run in training mode while training: its running statistics drift",
     why="requires_grad = False does not reach running_mean and running_var, nor dropout; only eval() does.",
     fix_safety="Unsafe: call eval() on the frozen part after every train().",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
@@ -63,7 +63,8 @@ META = Meta(
 @rule(META)
 def frozen_by_requires_grad_only(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find frozen networks whose statistics still move."""
-    for verdict in project.torch.verdicts.of("weights only", file.path):
+    verdicts = project.torch.verdicts
+    for verdict in (*verdicts.of("weights only", file.path), *verdicts.of("quiet part", file.path)):
         related = [Place(path, at, says) for path, at, says in verdict.way]
         yield META.finding(
             file.path,
