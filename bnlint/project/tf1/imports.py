@@ -58,9 +58,9 @@ class Imports:
             if below is not None and below.path != path:
                 yield below.path
                 return
-        if found is None and not what.level:
+        if found is None and not what.level and "." not in what.module:
             # `sys.path.append("utils")` makes `import tf_util` mean utils/tf_util.py: taken if there is only one.
-            same = self._by_stem.get(what.module.rpartition(".")[2], [])
+            same = self._by_stem.get(what.module, [])
             if len(same) == 1 and same[0] != path:
                 yield same[0]
 

@@ -43,7 +43,10 @@ class Missing(NamedTuple):
 
 def missing(view: Tf1, path: str) -> Iterator[Missing]:
     """What is missing in the calls of one file."""
+    wrong = {found.call.at for found in misplaced(view, path)}  # given, but in the wrong slot: BN208
     for use in view.uses(path):
+        if use.call.at in wrong:
+            continue
         if use.flag is None and not use.hidden and use.how != "partial" and not use.frozen:
             found = _direct(view, use)
             if found is not None:
@@ -59,8 +62,6 @@ def missing(view: Tf1, path: str) -> Iterator[Missing]:
 
 
 def _direct(view: Tf1, use: Use) -> Missing | None:
-    if any(wrong.call is use.call for wrong in misplaced(view, use.scope.path)):
-        return None  # given, but in the wrong slot: BN208
     program = view.program(use.scope.path)
     scoped, hidden = program.scoped(use, use.norm.flag)
     if scoped or hidden or (use.how == "net" and view.words.tail(use.call).endswith("_arg_scope")):
