@@ -103,8 +103,23 @@ class Updates:
         variables = self._words(call.args[0].value, scope)
         sure = bool(_flax_norms(content)) and content.sure
         if sure or "batch_stats" in variables:
-            return Update(call, scope, "linen without mutable", sure=sure or "batch_stats" in variables)
+            return Update(call, scope, "linen without mutable", sure=True)
+        randomness = any(arg.keyword == "rngs" for arg in call.args)  # dropout is a reason for train=True, too
+        if mode(call) is True and not randomness and self._norms_beside(scope.path):
+            return Update(call, scope, "linen without mutable", sure=False)
         return None
+
+    def _norms_beside(self, path: str) -> bool:
+        """Whether every linen module of this file that takes a mode holds a batch norm, and there is one."""
+        answers: list[bool] = []
+        for scope in self.names.scopes(path).values():
+            if not isinstance(scope.node, m.Class):
+                continue
+            cls = Definition(scope.node, scope)
+            call = next((s for s in scope.node.body if isinstance(s, m.Function) and s.name == "__call__"), None)
+            if call is not None and any(p.name in TRAIN_FLAGS for p in call.params):
+                answers.append(bool(_flax_norms(self.contents.of_class(cls))))
+        return bool(answers) and all(answers)
 
     def _unpacked(self, call: m.Call, scope: Scope) -> bool:
         """``logits, updates = model.apply(…)``: only with ``mutable=`` does apply give two things."""

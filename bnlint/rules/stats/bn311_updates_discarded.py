@@ -92,7 +92,11 @@ def updates_discarded(file: m.FileFacts, project: Project) -> Iterator[Finding]:
                 (Edit(update.call.at, "add_keyword", ("mutable", "['batch_stats']")),),
             )
             yield META.finding(
-                file.path, update.call.at, fix=fix, what=_LOST[update.kind].format(model=_receiver(update) or "model")
+                file.path,
+                update.call.at,
+                fix=fix,
+                confidence="high" if update.sure else "medium",
+                what=_LOST[update.kind].format(model=_receiver(update) or "model"),
             )
         elif update in lost and _receiver(update) not in kept:
             fix = Fix("Keep the new state", "advice", lines=_ADVICE[update.kind])
