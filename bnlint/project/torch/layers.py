@@ -109,7 +109,16 @@ class Layers:
             return self._own(meaning, call=call)
         if isinstance(meaning, Value) and call is None:
             return self._variable(meaning)
-        return UNKNOWN if call is not None and _looks_like_layer(func) else NOTHING
+        unknown = call is not None and _looks_like_layer(func) and not self._is_own_attribute(func, scope)
+        return UNKNOWN if unknown else NOTHING
+
+    def _is_own_attribute(self, func: m.Expr, scope: Scope) -> bool:
+        """``self.layer1(x)``: what it holds was looked at where it was assigned."""
+        cls = self.names.class_of(scope)
+        if cls is None or not (isinstance(func, m.Attr) and isinstance(func.value, m.Name) and func.value.id == "self"):
+            return False
+        values = self.names.attribute_values(cls, func.name)
+        return bool(values) and all(isinstance(value.expr, m.Call) for value in values)
 
     def _variable(self, value: Value) -> Holding:
         """What the expression holds that a variable was given; looked at once."""
