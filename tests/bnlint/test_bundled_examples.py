@@ -41,3 +41,11 @@ def test_repaired_programs_are_clean():
 def test_one_file_alone_is_enough(program, codes):
     """Handed one file, as pre-commit does, the linter reports that file's finding and knows the files around it."""
     assert lint(program) == (1, [(program, code) for code in codes])
+
+
+def test_the_readme_shows_what_is_printed():
+    """The report in the README is, word for word, what the linter prints for that program."""
+    command = [sys.executable, "-m", "bnlint", "examples/tf1_update_ops.py"]
+    done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, check=False, timeout=120)
+    readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
+    assert f"```text\n{done.stdout.strip()}\n```\n" in readme
