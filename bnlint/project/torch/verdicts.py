@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
+from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.layers import Holding, is_module_name
+from bnlint.project.torch.layers import Holding, is_module_name, zoo_of
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.states import Atom
@@ -47,6 +48,20 @@ class Verdicts:
     def program_has_modes(self, path: str) -> bool:
         """Whether any network class of the program holds a layer with a mode, so that an unknown one may too."""
         return any(self.file_has_modes(file.path) for file in self.programs.files(path))
+
+    def program_may_have_modes(self, path: str) -> bool:
+        """Whether the program has network classes with a mode, or calls a zoo of networks."""
+        if self.program_has_modes(path):
+            return True
+        names = self.machine.names
+        for file in self.programs.files(path):
+            for scope in names.scopes(file.path).values():
+                for node in own_nodes(scope, file):
+                    name = names.qualified(node.func, scope) if isinstance(node, m.Call) else None
+                    zoo = zoo_of(name) if name is not None else None
+                    if zoo is not None and zoo.holds:
+                        return True
+        return False
 
     def file_has_modes(self, path: str) -> bool:
         """Whether a network class of this file holds a layer with a mode."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
+from bnlint.project.torch.phases import half_switched
 from bnlint.project.torch.repairs import frame
 from bnlint.project.torch.verdicts import Verdict
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
@@ -70,6 +71,12 @@ def eval_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
             layer=verdict.layer,
             fix=_fix(verdict, project),
         )
+    for call, switch, network in half_switched(file):
+        if project.torch.verdicts.program_may_have_modes(file.path):
+            related = [Place(file.path, switch.at, f"{network} is put in training mode here, and never in eval mode")]
+            yield META.finding(
+                file.path, call.at, related=related, confidence="medium", net=network, layer="layers with a mode"
+            )
 
 
 def _fix(verdict: Verdict, project: Project) -> Fix | None:
