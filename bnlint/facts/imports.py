@@ -23,11 +23,16 @@ class _Index:
             self.parts.append(tuple(parts))
             self.by_stem.setdefault(parts[-1] if parts else "", []).append(number)
 
-    def absolute(self, names: Sequence[str]) -> Iterator[int]:
+    def absolute(self, folder: tuple[str, ...], names: Sequence[str]) -> Iterator[int]:
+        """As :class:`bnlint.project.modules.Modules` does: below the nearest folder above, else the only one there is."""
         wanted = tuple(names)
-        for number in self.by_stem.get(wanted[-1], ()):
-            if self.parts[number][-len(wanted) :] == wanted:
-                yield number
+        fitting = [n for n in self.by_stem.get(wanted[-1], ()) if self.parts[n][-len(wanted) :] == wanted]
+        roots = {n: self.parts[n][: -len(wanted)] for n in fitting}
+        above = [n for n in fitting if folder[: len(roots[n])] == roots[n]]
+        if above:
+            yield max(above, key=lambda n: len(roots[n]))
+        elif len(fitting) == 1 and len(wanted) > 1:
+            yield fitting[0]
 
     def exact(self, parts: tuple[str, ...]) -> Iterator[int]:
         for number in self.by_stem.get(parts[-1] if parts else "", ()):
@@ -88,6 +93,7 @@ def _hands_on(path: str, data: bytes) -> bool:
 
 
 def _imported(index: _Index, number: int, path: str, data: bytes) -> Iterator[int]:
+    folder = tuple(path.split("/")[:-1])
     here = index.parts[number] if path.endswith("__init__.py") else index.parts[number][:-1]
     for match in _FROM.finditer(data):
         dots, module, names = match[1], _split(match[2]), match[3]
@@ -98,13 +104,13 @@ def _imported(index: _Index, number: int, path: str, data: bytes) -> Iterator[in
             for word in words:
                 yield from index.exact((*base, word))
         elif module:
-            yield from index.absolute(module)
+            yield from index.absolute(folder, module)
             for word in words:
-                yield from index.absolute((*module, word))
+                yield from index.absolute(folder, (*module, word))
     for match in _IMPORT.finditer(data):
         for part in match[1].split(b","):
             if names_ := _split(part.split()[0] if part.split() else b""):
-                yield from index.absolute(names_)
+                yield from index.absolute(folder, names_)
 
 
 def _split(name: bytes) -> list[str]:
