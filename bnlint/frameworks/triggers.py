@@ -18,3 +18,8 @@ FRAMEWORKS = (
     rb"|transformers|tf|tflearn|sonnet|mxnet|mindspore|mlx|onnx|chainer"
     rb"|jittor|oneflow|tensorlayer|MinkowskiEngine|torch_geometric|inplace_abn)\b"
 )
+
+# Top-level packages of the frameworks: a project's own folder of that name must not be taken for them.
+FRAMEWORK_PACKAGES = frozenset(
+    "tensorflow torch keras tf_keras tf_slim flax jax haiku equinox torchvision timm numpy".split()
+)

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from bnlint.facts.model import FileFacts
+from bnlint.frameworks.triggers import FRAMEWORK_PACKAGES
 
 Parts = tuple[str, ...]
 
@@ -62,6 +63,9 @@ class Modules:
             for parts, file in self._by_tail.get(wanted[-1], ())
             if parts[-len(wanted) :] == wanted
         ]
+        if wanted[0] in FRAMEWORK_PACKAGES:
+            # Below another package it is that package's own folder (``converter/tensorflow``), not the framework.
+            fitting = [(root, file) for root, file in fitting if root not in self._by_parts]
         above = [(root, file) for root, file in fitting if folder[: len(root)] == root]
         if above:
             return max(above, key=lambda pair: len(pair[0]))[1]

@@ -96,6 +96,17 @@ def test_a_file_elsewhere_is_not_taken_for_a_plain_module_name():
     assert meaning(p, "x/train.py", "f") == External("utils.f")
 
 
+def test_a_folder_named_like_a_framework_does_not_hide_it():
+    """``converter/tensorflow`` is a part of the package ``converter``."""
+    p = project(
+        converter_init="",
+        converter_tensorflow_init="",
+        converter_tensorflow_layers="def dense(): pass\n",
+        converter_tensorflow_network="import tensorflow as tf\n",
+    )
+    assert meaning(p, "converter/tensorflow/network.py", "tf.layers.dense") == External("tensorflow.layers.dense")
+
+
 def test_methods_are_found_in_bases_of_other_files():
     """Inheritance crosses files."""
     p = project(
