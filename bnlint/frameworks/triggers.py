@@ -21,5 +21,18 @@ FRAMEWORKS = (
 
 # Top-level packages of the frameworks: a project's own folder of that name must not be taken for them.
 FRAMEWORK_PACKAGES = frozenset(
-    "tensorflow torch keras tf_keras tf_slim flax jax haiku equinox torchvision timm numpy".split()
+    [
+        "tensorflow",
+        "torch",
+        "keras",
+        "tf_keras",
+        "tf_slim",
+        "flax",
+        "jax",
+        "haiku",
+        "equinox",
+        "torchvision",
+        "timm",
+        "numpy",
+    ]
 )
