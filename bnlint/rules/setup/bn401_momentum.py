@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 from bnlint.facts.model import FileFacts
@@ -11,6 +10,7 @@ from bnlint.frameworks.norms import Norm
 from bnlint.project.constants import Number
 from bnlint.project.link import Project
 from bnlint.project.norms import NormUse
+from bnlint.project.testfiles import is_test_file
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
 
 META = Meta(
@@ -89,11 +89,6 @@ def _meant(file: FileFacts) -> bool:
     return any(_MEANT.search(comment.text) and _ABOUT.search(comment.text) for comment in file.comments)
 
 
-def _is_test(path: str) -> bool:
-    pure = PurePosixPath(path.replace("\\", "/"))
-    return pure.name.startswith("test_") or pure.stem.endswith("_test") or bool({"tests", "test"} & set(pure.parts))
-
-
 def _hint(norm: Norm, value: float, *, convert: bool) -> str:
     default = f"{norm.default_momentum:g} is the default"
     return f"; write {round(1 - value, 12):g} for the same meaning ({default})" if convert else f" ({default})"
@@ -108,7 +103,7 @@ def momentum_convention(file: FileFacts, project: Project) -> Iterator[Finding]:
             continue
         for number in project.constants.numbers(use.momentum.value, use.momentum.scope):
             verdict = _judge(use.norm.weighs, number.value)
-            if number.path != file.path and _is_test(number.path):
+            if number.path != file.path and is_test_file(number.path):
                 continue  # tests give a library's layers extreme values on purpose
             if verdict is not None and (number.path, number.at) not in seen:
                 seen.add((number.path, number.at))
@@ -119,7 +114,7 @@ def _finding(file: FileFacts, use: NormUse, number: Number, verdict: _Verdict) -
     here = number.path == file.path
     given = number.how == "argument" and not here
     confidence: Confidence = "high" if number.how in ("literal", "name") else "medium"
-    meant = verdict.severity == "error" and (_meant(file) or _is_test(file.path))
+    meant = verdict.severity == "error" and (_meant(file) or is_test_file(file.path))
     other = Place(number.path, number.at, "the value stands here")
     norm = Place(file.path, use.at, "the batch norm that gets it")
     new = f"{round(1 - number.value, 12):g}"

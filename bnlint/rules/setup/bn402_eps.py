@@ -8,6 +8,7 @@ from bnlint.facts.walk import dotted
 from bnlint.finding import Persona, Severity
 from bnlint.project.link import Project
 from bnlint.project.norms import NormUse, Setting
+from bnlint.project.testfiles import is_test_file
 from bnlint.rules._base import Example, Finding, Fix, Meta, rule
 
 META = Meta(
@@ -50,7 +51,8 @@ def eps_too_large(file: m.FileFacts, project: Project) -> Iterator[Finding]:
             yield _finding(file, use, use.eps, value, "error", "regular")
             continue
         for at, number in _large(use.eps, file, project):
-            clear = number >= 0.1 or (use.eps.slot is not None and at == use.eps.value.at)
+            slot = use.eps.slot is not None and at == use.eps.value.at
+            clear = slot or (number >= 0.1 and not is_test_file(file.path))
             severity: Severity = "error" if clear else "info"
             yield _finding(file, use, use.eps, f"{number:g}", severity, "regular" if clear else "pedantic", at=at)
 

@@ -1,12 +1,12 @@
 """BN311 updates-discarded: a functional framework hands the new running statistics back, and nobody takes them."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import dotted
 from bnlint.project.jax.updates import Update
 from bnlint.project.link import Project
+from bnlint.project.testfiles import is_test_file
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule
 
 _BAD = """\
@@ -79,7 +79,7 @@ _ADVICE = {
 @rule(META)
 def updates_discarded(file: m.FileFacts, project: Project) -> Iterator[Finding]:
     """Training calls whose second result goes nowhere."""
-    if _is_test(file.path):
+    if is_test_file(file.path):
         return
     found = list(project.jax.updates.calls_in(file.path))
     lost = [u for u in found if u.kind != "linen without mutable" and project.jax.flows.lost(u.call, u.scope, (1,))]
@@ -114,8 +114,3 @@ def _receiver(update: Update) -> str | None:
         func = func.args[0].value if func.args else func
         return dotted(func)
     return dotted(func.value) if isinstance(func, m.Attr) else None
-
-
-def _is_test(path: str) -> bool:
-    pure = PurePosixPath(path.replace("\\", "/"))
-    return pure.name.startswith("test_") or pure.stem.endswith("_test") or "tests" in pure.parts

@@ -1,0 +1,11 @@
+"""Which files are tests: there extreme values and dropped results are usually the point."""
+
+from pathlib import PurePosixPath
+
+
+def is_test_file(path: str) -> bool:
+    """Whether the path is that of a test by the usual names."""
+    pure = PurePosixPath(path.replace("\\", "/"))
+    return (
+        pure.name.startswith("test_") or pure.stem.endswith("_test") or bool({"tests", "test"} & set(pure.parts[:-1]))
+    )
