@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 OPTIONAL = {
-    "array_api_extra", "array_api_strict", "cupy", "dask", "equinox", "flax", "haiku", "jax", "keras", "ml_dtypes", "mpi4py", "ndonnx", "numba", "numpy",
+    "array_api_extra", "array_api_strict", "cupy", "dask", "distributed", "equinox", "flax", "haiku", "jax", "keras", "ml_dtypes", "mpi4py", "ndonnx", "numba", "numpy",
     "onnx", "onnxruntime", "optax", "safetensors", "tensorflow", "tf_keras", "tf_slim", "torch", "tqdm",
 }  # fmt: skip
 MISSING = re.compile(
