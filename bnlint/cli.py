@@ -123,7 +123,9 @@ def _check(words: Sequence[str]) -> int:
 def _explain(words: Sequence[str]) -> int:
     sub = argparse.ArgumentParser(prog="bnlint explain", description="What a rule finds, why, and how to repair it.")
     sub.add_argument("codes", nargs="*", metavar="CODE", help="code or name of a rule")
-    sub.add_argument("--trace", metavar="FILE:LINE", help="what is believed of the networks that a line calls (PyTorch)")
+    sub.add_argument(
+        "--trace", metavar="FILE:LINE", help="what is believed of the networks that a line calls (PyTorch)"
+    )
     args = sub.parse_args(words)
     if args.trace:
         from bnlint.commands.trace import trace

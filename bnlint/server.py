@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,11 +22,17 @@ from bnlint.source import Source, Span, discover, shown
 if TYPE_CHECKING:
     from bnlint.facts.model import FileFacts
 
-try:
-    from lsprotocol import types as lsp
-    from pygls.lsp.server import LanguageServer
-except ImportError:  # the extra is not installed: serve() says so
-    lsp = LanguageServer = None
+
+def _optional(module: str) -> Any:
+    """A module of the extra, or None where it is not installed: serve() says so."""
+    try:
+        return import_module(module)
+    except ImportError:
+        return None
+
+
+lsp = _optional("lsprotocol.types")
+LanguageServer: Any = getattr(_optional("pygls.lsp.server"), "LanguageServer", None)
 
 _SEVERITY = {"error": 1, "warning": 2, "info": 3, "note": 4}
 

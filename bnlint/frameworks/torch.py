@@ -254,7 +254,9 @@ BUILTINS: Final = frozenset({
     "super", "callable", "tqdm", "trange", "format", "round", "abs", "dir", "hash",
 })  # fmt: skip
 # Methods of a module by which a network computes, beside calling it.
-COMPUTING_METHODS: Final = frozenset({"forward", "forward_features", "forward_test", "generate", "predict", "inference", "infer"})
+COMPUTING_METHODS: Final = frozenset(
+    {"forward", "forward_features", "forward_test", "generate", "predict", "inference", "infer"}
+)
 # Words in the name of something unknown that is given a network: it may switch the mode.
 MODE_WORDS: Final = frozenset({
     "eval", "evaluate", "train", "mode", "freeze", "unfreeze", "test", "val", "valid", "validate", "fit", "predict", "infer", "inference", "setup", "prepare",

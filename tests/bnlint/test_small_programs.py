@@ -49,7 +49,9 @@ def test_mistake_is_reported(path):
     assert (EXPECTED[path.stem] in codes) != (path.stem in NOT_SEEN_YET), codes
 
 
-@pytest.mark.parametrize("path", [*programs("corrected"), *programs("idioms")], ids=lambda p: f"{p.parent.name}/{p.stem}")
+@pytest.mark.parametrize(
+    "path", [*programs("corrected"), *programs("idioms")], ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
 def test_correct_program_is_silent(path):
     """Nothing is reported for a correct program."""
     assert reported(path) == []

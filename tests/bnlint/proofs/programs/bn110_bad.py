@@ -16,4 +16,7 @@ def classify(rows):
 def measure():
     """How much a prediction depends on the rest of its batch, and how far it is from what predict() says."""
     alone, together = classify(x[:2]), classify(x)[:2]
-    return {"depends": np.abs(alone - together).max(), "differs": np.abs(model.predict(x, verbose=0)[:2] - together).max()}
+    return {
+        "depends": np.abs(alone - together).max(),
+        "differs": np.abs(model.predict(x, verbose=0)[:2] - together).max(),
+    }
