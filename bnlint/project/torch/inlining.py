@@ -98,8 +98,10 @@ class Inlining(Effects):
                 self.state.hold(owner, name, capped(frozenset().union(*(here(part) for part in parts), NOBODY)))
                 cache.clear()
         for loc, mode in sorted(summary.modes, key=lambda pair: pair[0].depth()):
+            sure = len(here(loc)) == 1
             for mine in here(loc):
-                self.state.set_mode(frozenset({mine}), self._moved(mode, before.mode(mine), node))
+                moved = self._moved(mode, before.mode(mine), node)
+                self.state.set_mode(frozenset({mine}), moved if sure else _unsure(moved))
         for loc, what in summary.gone:
             self.state.unmark(here(loc), what)
         for loc, marks in summary.marks:
@@ -139,6 +141,10 @@ class Inlining(Effects):
                 self._take(node, use, loc, context)
 
     def _take(self, node: m.Call, use: Use, loc: Loc, context: Context) -> None:
+        own = self.machine.method(frozenset({loc}), use.method, self.scope) if use.method else None
+        if own is not None:  # it may switch modes itself, so it is judged inside
+            self._inline(node, self.machine.summary(own), {own.node.params[0].name: frozenset({loc})})
+            return
         mode = self._moved(use.mode, self.state.effective(loc), node)
         mine = use._replace(
             loc=loc,
@@ -149,8 +155,14 @@ class Inlining(Effects):
             marks=use.marks | self._marks(loc),
             chain=(Step(self.path, node.at), *use.chain),
             parts=self.state.parts_below(loc) if use.kind != "mode" else (),
+            late=use.late + self.late(mode, node.at),
         )
         self.uses[use.path, use.at, loc, f"{use.kind}{node.at}"] = mine
         if use.kind == "call" and use.context.trains:
             self.state.mark(frozenset({loc}), "trained", use.path, use.at)
             self._record_parts(mine)
+
+
+def _unsure(mode: Mode) -> Mode:
+    """A switch to eval mode of one object among several is no evidence that this one was switched."""
+    return frozenset(atom._replace(how="maybe") if atom.word == "eval" else atom for atom in mode)

@@ -108,11 +108,9 @@ def _trained_namesake(machine: Machine, use: Use) -> int | None:
 
 def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
     """BN102: the next round of a loop trains in eval mode, because an evaluation at its end left it so."""
-    if use.kind != "call" or not use.context.trains or words_of(use) != {"train", "eval"} or not use.loops:
+    if use.kind != "call" or not use.context.trains or words_of(use) != {"train", "eval"} or not use.late:
         return None
-    late = [a for a in use.mode if a.word == "eval" and a.how == "called" and a.local > use.local]
-    late = [a for a in late if verdicts.loop_holds(scope, use.loops, a.local)]
-    if not late or use.context.meant:
+    if use.context.meant:
         return None
     holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     confidence: Confidence | None = (
@@ -120,7 +118,7 @@ def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) ->
     )
     if confidence is None:
         return None
-    atom = min(late)
+    atom = use.late[0]
     way = [(use.path, use.at, "trained here, in the next round of the loop")]
     return verdicts.verdict(use, holding, confidence, way, Step(atom.path, atom.at))
 

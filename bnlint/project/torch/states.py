@@ -42,12 +42,15 @@ class Loc(NamedTuple):
 
 
 class Atom(NamedTuple):
-    """One mode an object may be in, and the place that put it there; `local` is that place in the present function."""
+    """One mode an object may be in, and the place that put it there; `local` is that place in the present function.
+
+    `how` is ``maybe`` where the switch was of one object among several, nobody knows which.
+    """
 
     word: ModeWord
     path: str = ""
     at: int = -1
-    how: Literal["called", "made", "left", "entry"] = "entry"
+    how: Literal["called", "made", "maybe", "entry"] = "entry"
     local: int = -1
 
 
@@ -118,7 +121,7 @@ class State:
                 known = held.get("[]")
             if known is not None:
                 found |= known
-            elif owner.depth() < _MAX_FIELDS:
+            elif not (owner in self.heap and not held) and owner.depth() < _MAX_FIELDS:  # not a list of mere numbers
                 found.add(Loc("field", name, parent=owner))
         return capped(found)
 

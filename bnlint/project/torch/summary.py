@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from bnlint.project.torch.evaluation import Context
-from bnlint.project.torch.states import Loc, Locs, Mark, Mode
+from bnlint.project.torch.states import Atom, Loc, Locs, Mark, Mode
 
 UseKind = Literal["call", "part", "bake", "mode"]
 
@@ -19,8 +19,9 @@ class Use(NamedTuple):
     """A call of a network (or one that bakes its mode in), as seen from one function.
 
     `path` and `at` are where it stands; `local` is where it stands, or the call that leads there, in the function
-    that holds this record; `loops` are the loops around `local`; `marks` what happened to the object before; `parts` objects it
-    was given to hold.
+    that holds this record; `loops` are the loops around `local`; `late` switches to eval mode further down in one of
+    these loops, here or on the way up; `marks` what happened to the object before; `parts` objects it was given to
+    hold; `method` the method that was called, where its class was not known.
     """
 
     kind: UseKind
@@ -36,6 +37,8 @@ class Use(NamedTuple):
     chain: tuple[Step, ...] = ()
     words: str = ""
     parts: tuple[Loc, ...] = ()
+    late: tuple[Atom, ...] = ()
+    method: str = ""
 
     def marked(self, what: str) -> Mark | None:
         """The first note of this kind."""

@@ -8,7 +8,7 @@ from bnlint.frameworks import torch as table
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.evaluation import Context, Signs, function_context, loop_data, signs
 from bnlint.project.torch.inlining import Inlining
-from bnlint.project.torch.states import Loc, State
+from bnlint.project.torch.states import Atom, Loc, Mode, State
 from bnlint.project.torch.summary import Use
 from bnlint.project.torch.words import names_in
 
@@ -17,7 +17,7 @@ class Loop:
     """A loop on the way to the present statement, and where its jumps go."""
 
     def __init__(self, node: m.For | m.While, look: Signs) -> None:
-        self.at = node.at
+        self.at, self.last = node.at, last_of(node)
         self.trains, self.measures, _ = look
         self.data, self.train_data = loop_data(node) if isinstance(node, m.For) else (False, False)
         self.breaks: list[State] = []
@@ -44,6 +44,11 @@ class Surroundings(Inlining):
     def loops(self) -> tuple[int, ...]:
         """The loops around the present statement, outermost first."""
         return tuple(loop.at for loop in self._loops)
+
+    def late(self, mode: Mode, at: int) -> tuple[Atom, ...]:
+        """Switches to eval mode after `at` in a loop around it: the loop's next round meets them there."""
+        end = max((loop.last for loop in self._loops), default=-1)
+        return tuple(sorted(a for a in mode if a.word == "eval" and a.how == "called" and at < a.local <= end))
 
     def context(self, node: m.Call) -> Context:
         """Evidence of evaluation around a call."""

@@ -21,6 +21,10 @@ class Switches(Values):
         """The loops around the present statement."""
         raise NotImplementedError
 
+    def late(self, mode: Mode, at: int) -> tuple[Atom, ...]:
+        """Switches to eval mode after `at` in a loop around it: the loop's next round meets them there."""
+        raise NotImplementedError
+
     def _arguments(self, node: m.Call) -> list[Locs]:
         return [self.value(arg.value) for arg in node.args]
 
@@ -110,6 +114,7 @@ class Switches(Values):
             use = Use(
                 kind, self.path, node.at, self.machine.key(self.scope), loc, mode, context, node.at, self.loops(),
                 self._marks(loc), (), words, self.state.parts_below(loc) if kind != "mode" else (),
+                self.late(mode, node.at), _method_of(node),
             )  # fmt: skip
             self.uses[self.path, node.at, loc, kind] = use
             if kind == "call" and context.trains:
@@ -143,6 +148,11 @@ class Switches(Values):
         for part in self.state.parts_below(loc):
             found |= {mark for mark in self.state.marks.get(part, ()) if mark.what == "loaded"}
         return frozenset(found)
+
+
+def _method_of(node: m.Call) -> str:
+    name = node.func.name if isinstance(node.func, m.Attr) else ""
+    return name if name in table.COMPUTING_METHODS and not name.startswith("forward") else ""
 
 
 def is_constant(expr: m.Expr, *, value: object) -> bool:

@@ -60,6 +60,7 @@ class Values:
     def display(self, node: m.Seq) -> Locs:
         """A list or tuple: an object with items."""
         loc = Loc("new", "", self.path, node.at)
+        self.state.heap.setdefault(loc, {})
         for index, item in enumerate(node.items):
             locs = self.value(item)
             if locs:

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import walk
 from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
@@ -128,17 +127,6 @@ class Verdicts:
     def range_of(node: m.Node) -> tuple[int, int]:
         """First and last record number of a statement."""
         return node.at, last_of(node)
-
-    def loop_holds(self, scope: Scope, loops: tuple[int, ...], at: int) -> bool:
-        """Whether record `at` stands in one of the loops (given by their numbers)."""
-        body = scope.node if scope.node is not None else None
-        root: object = body.body if isinstance(body, m.Function) else self.machine.names.files[scope.path].body
-        for node in walk(root):
-            if isinstance(node, m.For | m.While) and node.at in loops:
-                low, high = self.range_of(node)
-                if low <= at <= high:
-                    return True
-        return False
 
     def verdict(
         self,
