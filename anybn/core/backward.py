@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from anybn._typing import Array, Namespace
+from anybn.core.merge import Joint
 from anybn.core.moments import add_up
-from anybn.core.normalize import broadcast, inverse_std, without_padding
+from anybn.core.normalize import broadcast, inverse_std
 from anybn.core.running import biased
 from anybn.plan import Plan
 from anybn.state import Gradients, Moments, Params
@@ -70,31 +71,45 @@ def through_merged(
     xp: Namespace,
     dy: Array,
     x: Array,
+    centred: Array,
+    own: Moments,
     params: Params,
-    moments: Moments,
     weights: Array | None,
     plan: Plan,
     eps: float,
     *,
-    total: Callable[[Array, Array], tuple[Array, ...]],
+    joint: Callable[[Moments, Array, Array], Joint],
     wide: bool = False,
 ) -> Gradients:
-    """Gradients of the training pass of one shard of a batch whose moments were merged over processes.
+    """Gradients of the training pass of one shard of a batch whose moments are merged over processes.
 
-    Like `through_batch`, but ``moments`` are those of the whole batch, and ``total`` adds ``sum(dy)`` and
-    ``sum(dy * d)`` up over the processes. The parameters' gradients stay those of this shard.
+    Like `through_batch`, but ``centred`` and ``own`` are ``x - mean`` and the moments of this shard alone, and ``joint``
+    merges them and ``sum(dy)``, ``sum(dy * centred)`` over the processes, all in one message. The parameters' gradients
+    stay those of this shard.
     """
-    share = _share(xp, x, moments, weights, plan)
     seen = dy
     if weights is not None:
-        seen = xp.where(_usable(xp, x, share), dy, xp.zeros_like(dy))
-        x = without_padding(xp, x, weights, moments.mean, plan)
-    d = x - broadcast(xp, moments.mean, plan)
-    inverse = inverse_std(xp, broadcast(xp, biased(xp, moments), plan), eps)
-    own = _Sums(add_up(xp, seen, plan, wide), add_up(xp, seen * d, plan, wide))
-    every = _Sums(*total(*own))
-    dx = _factor(xp, inverse, params, plan) * (seen - share * (every.dy + d * (inverse * inverse * every.dy_d)))
-    return _gradients(xp, dx, inverse * own.dy_d, add_up(xp, dy, plan, wide), params, plan)
+        seen = xp.where((weights > 0) | xp.isfinite(x), dy, xp.zeros_like(dy))
+    shape, kind = tuple(own.mean.shape), own.mean.dtype
+    sums = (add_up(xp, seen, plan, wide), add_up(xp, seen * centred, plan, wide))
+    own_dy, own_dy_d = (xp.reshape(xp.astype(one, kind, copy=False), shape) for one in sums)
+    every = joint(own, own_dy, own_dy_d)
+    shift = own.mean - every.moments.mean
+
+    def spread(one: Array) -> Array:
+        return broadcast(xp, xp.astype(one, x.dtype, copy=False), plan)
+
+    share = _share(xp, x, every.moments._replace(count=_like(xp, every.moments.count, x)), weights, plan)
+    d = centred + spread(shift)
+    inverse = inverse_std(xp, spread(biased(xp, every.moments)), eps)
+    dx = _factor(xp, inverse, params, plan) * (
+        seen - share * (spread(every.dy) + d * (inverse * inverse * spread(every.dy_d)))
+    )
+    return _gradients(xp, dx, inverse * spread(own_dy_d + shift * own_dy), add_up(xp, dy, plan, wide), params, plan)
+
+
+def _like(xp: Namespace, count: Array | float, x: Array) -> Array | float:
+    return count if isinstance(count, int | float) else xp.astype(count, x.dtype, copy=False)
 
 
 def through_statistics(

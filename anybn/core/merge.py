@@ -10,10 +10,19 @@ Chan, Golub and LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Co
 Never through E[x²] - E[x]² or a standard deviation: both lose the digits that this keeps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from anybn._typing import Array, Namespace
 from anybn.state import Moments
+
+
+class Joint(NamedTuple):
+    """Moments of x together with what a backward pass adds up per channel: ``sum(dy)`` and ``sum(dy * (x - mean))``."""
+
+    moments: Moments
+    dy: Array
+    dy_d: Array
 
 
 def merge(xp: Namespace, a: Moments, b: Moments) -> Moments:
@@ -50,6 +59,17 @@ def merge_all(xp: Namespace, parts: Iterable[Moments]) -> Moments | None:
     for _, moments in reversed(waiting):
         total = moments if total is None else merge(xp, moments, total)
     return total
+
+
+def merge_joint(xp: Namespace, parts: Sequence[Joint]) -> Joint:
+    """Return the joint sums of all parts; each part's ``dy_d`` moves from its own mean to everybody's."""
+    total = merge_all(xp, [part.moments for part in parts])
+    assert total is not None
+    dy, dy_d = xp.zeros_like(total.mean), xp.zeros_like(total.mean)
+    for part in parts:
+        dy = dy + part.dy
+        dy_d = dy_d + part.dy_d + (part.moments.mean - total.mean) * part.dy
+    return Joint(total, dy, dy_d)
 
 
 def _sided(xp: Namespace, a: Moments, b: Moments, both: Array, of_a: Array, of_b: Array) -> Array:

@@ -5,9 +5,10 @@ from typing import Protocol
 from anybn._typing import Array
 from anybn.core import running
 from anybn.core.backward import through_merged, through_moments
+from anybn.core.merge import Joint
 from anybn.errors import Unsupported, bad_type, bad_value, explain
 from anybn.functional import run
-from anybn.functional.train import check_short, group, own_moments
+from anybn.functional.train import centred, check_short, group
 from anybn.functional.validate import FLOATS, Call, check
 from anybn.kernels.base import Op, Request
 from anybn.kernels.table import choose
@@ -17,11 +18,11 @@ from anybn.state import Gradients, Moments, Params, RunningStats
 
 
 class GradientReducer(Protocol):
-    """A reducer of `anybn.sync`: merges moments, and adds sums up over the processes."""
+    """A reducer of `anybn.sync`: merges moments, alone and together with the sums of a backward pass."""
 
     def __call__(self, moments: Moments, /) -> Moments: ...
 
-    def total(self, *sums: Array) -> tuple[Array, ...]: ...
+    def joint(self, moments: Moments, dy: Array, dy_d: Array, /) -> Joint: ...
 
 
 def batch_norm_backward(
@@ -125,8 +126,8 @@ def _merged(
     xp = call.xp
     dy, wide = run.cast(xp, dy, call.compute), run.cast(xp, x, call.compute)
     found = through_merged(
-        xp, dy, wide, call.params, reduce(own_moments(call, x)), call.weights, call.plan, call.eps,
-        total=reduce.total, wide=call.space.library.name == "numpy",
+        xp, dy, wide, *centred(call, wide), call.params, call.weights, call.plan, call.eps,
+        joint=reduce.joint, wide=call.space.library.name == "numpy",
     )  # fmt: skip
     return found._replace(x=run.cast(xp, found.x, x.dtype))
 

@@ -154,7 +154,7 @@ def _reduced_exactly(call: Call, x: Array, state: RunningStats | None, reduce: R
     """Centre by this process' mean, then shift to everybody's: a rounded global mean never meets a large x."""
     xp, plan = call.xp, call.plan
     wide = run.cast(xp, x, call.compute)
-    d, own = _centred(call, wide)
+    d, own = centred(call, wide)
     merged = reduce(own)
     shift = run.cast(xp, own.mean - merged.mean, call.compute)
     if call.weights is not None:
@@ -166,7 +166,7 @@ def _reduced_exactly(call: Call, x: Array, state: RunningStats | None, reduce: R
     return _renormed(call, y, merged, state) if renorm and state is not None else y, merged
 
 
-def _centred(call: Call, x: Array) -> tuple[Array, Moments]:
+def centred(call: Call, x: Array) -> tuple[Array, Moments]:
     """Return the centred values and their moments, in float64 where the library has it (JAX by default has not)."""
     xp, plan, library = call.xp, call.plan, call.space.library.name
     wide = library in _WITH_FLOAT64 and device_name(x, call.space) != "mps"
@@ -174,10 +174,10 @@ def _centred(call: Call, x: Array) -> tuple[Array, Moments]:
         zeros = xp.sum(xp.astype(x, xp.float64) if wide else x, axis=plan.reduce)
         return x, Moments(0 if call.weights is None else zeros, zeros, zeros)
     if call.weights is None:
-        centred = centre(xp, x, plan, wide=library == "numpy")
+        found = centre(xp, x, plan, wide=library == "numpy")
     else:
-        centred = centre_weighted(xp, x, call.weights, plan, wide=library == "numpy")
-    return centred.d, as_moments(xp, centred, plan, wide=wide)
+        found = centre_weighted(xp, x, call.weights, plan, wide=library == "numpy")
+    return found.d, as_moments(xp, found, plan, wide=wide)
 
 
 def own_moments(call: Call, x: Array) -> Moments:

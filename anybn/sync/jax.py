@@ -6,8 +6,9 @@ import jax
 import jax.numpy as xp
 
 from anybn._typing import Array
+from anybn.core.merge import Joint
 from anybn.state import Moments
-from anybn.sync.message import pack, unpack
+from anybn.sync.message import pack, unpack, unpack_joint
 
 
 class Across:
@@ -24,13 +25,13 @@ class Across:
 
     def __call__(self, moments: Moments) -> Moments:
         """Return the moments of all shards' values together, the same on every shard."""
-        rows = jax.lax.all_gather(pack(xp, moments), self.axis_name)
-        length = rows.shape[-1]
-        rows = xp.reshape(rows, (-1, length))
-        return unpack(xp, [rows[k] for k in range(rows.shape[0])], tuple(moments.mean.shape))
+        return unpack(xp, self._gathered(pack(xp, moments)), tuple(moments.mean.shape))
 
-    def total(self, *sums: Array) -> tuple[Array, ...]:
-        """Return the sums added up over all shards: what an explicit backward pass needs."""
-        packed = jax.lax.psum(xp.concat([xp.reshape(one, (-1,)) for one in sums]), self.axis_name)
-        parts = xp.split(packed, [sum(one.size for one in sums[: k + 1]) for k in range(len(sums) - 1)])
-        return tuple(xp.reshape(part, one.shape) for part, one in zip(parts, sums, strict=True))
+    def joint(self, moments: Moments, dy: Array, dy_d: Array) -> Joint:
+        """Return the moments and sums of an explicit backward pass, merged over all shards."""
+        return unpack_joint(xp, self._gathered(pack(xp, moments, dy, dy_d)), tuple(moments.mean.shape))
+
+    def _gathered(self, message: Array) -> list[Array]:
+        rows = jax.lax.all_gather(message, self.axis_name)
+        rows = xp.reshape(rows, (-1, message.shape[0]))  # several axis names make several leading axes
+        return [rows[k] for k in range(rows.shape[0])]

@@ -2,51 +2,89 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from anybn._typing import Array, Dtype, Namespace
-from anybn.core.merge import merge_all
+from anybn._typing import Array, Namespace
+from anybn.core.merge import Joint, merge_all, merge_joint
 from anybn.errors import SyncError, explain
 from anybn.state import Moments
 
+HEADER_MARK = -1.0
 
-def pack(xp: Namespace, moments: Moments) -> Array:
-    """Return mean, m2 and count in one row of 2 C + 1 numbers (3 C where weights make a count for each channel)."""
+
+class Kind(NamedTuple):
+    """What a message is: processes whose messages are of one kind may merge them.
+
+    Lengths alone do not tell: 3 channels with weights and 4 without make the same 9 numbers.
+    """
+
+    channels: int
+    weighted: int
+    backward: int
+    bits: int
+
+    @property
+    def mark(self) -> float:
+        """A number that no other kind of the same dtype has; exact in float32 up to four million channels."""
+        return float((self.channels * 2 + self.weighted) * 2 + self.backward)
+
+    def __str__(self) -> str:
+        weights = " with mask or weights" if self.weighted else ""
+        return f"{self.channels} channels{weights}, float{self.bits}, {'backward' if self.backward else 'forward'}"
+
+
+def kind_of(moments: Moments, *, backward: bool = False) -> Kind:
+    """Return the kind of the message that these moments make."""
+    count, mean, _ = moments
+    weighted = not isinstance(count, int | float) and tuple(count.shape) != ()
+    bits = {"float32": 32, "float64": 64}[str(mean.dtype).rsplit(".", maxsplit=1)[-1]]
+    return Kind(math.prod(mean.shape), int(weighted), int(backward), bits)
+
+
+def pack(xp: Namespace, moments: Moments, *sums: Array) -> Array:
+    """Return mean, m2, the sums and the count in one row: 2 C + 1 numbers (3 C where weights make C counts) and the sums."""
     count, mean, m2 = moments
     if isinstance(count, int | float):
-        count = xp.full((1,), float(count), dtype=mean.dtype)
-    parts = (mean, m2, xp.astype(count, mean.dtype, copy=False))
+        count = _number(xp, float(count), mean)
+    parts = (mean, m2, *sums, xp.astype(count, mean.dtype, copy=False))
     return xp.concat([xp.reshape(part, (-1,)) for part in parts])
 
 
 def unpack(xp: Namespace, rows: Sequence[Array], shape: tuple[int, ...]) -> Moments:
     """Return the merged moments of all rows; mean and m2 get ``shape``."""
-    size = math.prod(shape)
-    parts = []
-    for row in rows:
-        count = row[2 * size :]
-        count = xp.reshape(count, () if count.shape[0] == 1 else shape)
-        parts.append(Moments(count, xp.reshape(row[:size], shape), xp.reshape(row[size : 2 * size], shape)))
-    merged = merge_all(xp, parts)
+    merged = merge_all(xp, [_moments(xp, row, shape, 2) for row in rows])
     assert merged is not None
     return merged
 
 
-def code(dtype: Dtype) -> int:
-    """Return a number for a dtype, the same in every process."""
-    return {"float32": 32, "float64": 64}[str(dtype).rsplit(".", maxsplit=1)[-1]]
+def unpack_joint(xp: Namespace, rows: Sequence[Array], shape: tuple[int, ...]) -> Joint:
+    """Return the merged moments and sums of all rows of a backward pass."""
+    parts = [Joint(_moments(xp, row, shape, 4), _field(xp, row, shape, 2), _field(xp, row, shape, 3)) for row in rows]
+    return merge_joint(xp, parts)
 
 
-def agree(headers: Sequence[tuple[int, int]]) -> None:
-    """Raise unless every process sends messages of the same length and dtype.
+def _number(xp: Namespace, value: float, like: Array) -> Array:
+    """Return one number in a row, where ``like`` lives: full() would need a device, which a traced array cannot name."""
+    return xp.zeros_like(xp.reshape(like, (-1,))[:1]) + value
 
-    Parameters
-    ----------
-    headers : sequence of (length, dtype code)
-        One per process, in the order of their ranks.
-    """
-    if len(set(headers)) <= 1:
+
+def _field(xp: Namespace, row: Array, shape: tuple[int, ...], place: int) -> Array:
+    size = math.prod(shape)
+    return xp.reshape(row[place * size : (place + 1) * size], shape)
+
+
+def _moments(xp: Namespace, row: Array, shape: tuple[int, ...], fields: int) -> Moments:
+    count = row[fields * math.prod(shape) :]
+    # One channel with weights and one without both have one count, which broadcasts alike.
+    count = xp.reshape(count, () if count.shape[0] == 1 else shape)
+    return Moments(count, _field(xp, row, shape, 0), _field(xp, row, shape, 1))
+
+
+def agree(kinds: Sequence[Kind]) -> None:
+    """Raise unless every process (in the order of their ranks) sends the same kind of message."""
+    if len(set(kinds)) <= 1:
         return
-    told = ", ".join(f"rank {rank}: {length} numbers of float{bits}" for rank, (length, bits) in enumerate(headers))
+    told = "; ".join(f"rank {rank}: {kind}" for rank, kind in enumerate(kinds))
     raise SyncError(
         explain(
             "the processes do not agree on the batch norm they share",
@@ -57,24 +95,25 @@ def agree(headers: Sequence[tuple[int, int]]) -> None:
     )
 
 
-def seal(xp: Namespace, message: Array) -> Array:
-    """Return the message with its own length as one more number.
+def seal(xp: Namespace, message: Array, mark: float) -> Array:
+    """Return the message with the mark of its kind as one more number.
 
-    Engines take a message that is too short for a good one and leave the rest of the row as it was (gloo, MPI).
+    Engines take a message that is too short for a good one and leave the rest of the row as it was (gloo, MPI); rows
+    begin as zeros, so that no mark of an earlier message can stand there.
     """
-    return xp.concat([message, xp.full((1,), float(message.shape[0]), dtype=message.dtype)])
+    return xp.concat([message, _number(xp, mark, message)])
 
 
-def check_seals(seals: Sequence[float], length: int) -> None:
-    """Raise unless every process' message ends with the length that it should have."""
-    bad = [rank for rank, seal in enumerate(seals) if seal != length]
+def check_seals(seals: Sequence[float], mark: float) -> None:
+    """Raise unless every process' message ends with the mark that it should have."""
+    bad = [rank for rank, seal in enumerate(seals) if seal != mark]
     if not bad:
         return
     raise SyncError(
         explain(
-            "a message came in damaged or with another length",
+            "a message came in damaged or is of another kind",
             got=f"no valid end of the message of rank {', '.join(map(str, bad))}",
-            expected=f"{length} numbers from every process",
+            expected="the same number of channels and the same pass in every process",
             hint="the same layer in the same order in every process",
         )
     )

@@ -4,9 +4,10 @@ from array_api_compat import array_namespace
 from mpi4py import MPI
 
 from anybn._typing import Array
+from anybn.core.merge import Joint
 from anybn.errors import SyncError, explain
 from anybn.state import Moments
-from anybn.sync.message import agree, check_seals, code, pack, seal, unpack
+from anybn.sync.message import HEADER_MARK, Kind, agree, check_seals, kind_of, pack, seal, unpack, unpack_joint
 
 
 class Across:
@@ -25,43 +26,36 @@ class Across:
 
     def __init__(self, communicator: MPI.Intracomm = MPI.COMM_WORLD) -> None:
         self.communicator = communicator
-        self._agreed: set[tuple[int, int]] = set()
+        self._agreed: set[Kind] = set()
 
     def __call__(self, moments: Moments) -> Moments:
         """Return the moments of all ranks' values together, the same on every rank."""
         xp = array_namespace(moments.mean)
-        message = pack(xp, moments)
-        header = (int(message.shape[0]), code(message.dtype))
-        if header not in self._agreed:
-            headers = self._gathered(xp.asarray(header, dtype=xp.float64))
-            agree([(int(row[0]), int(row[1])) for row in headers])
-            self._agreed.add(header)
-        return unpack(xp, self._gathered(message), tuple(moments.mean.shape))
+        rows = self._exchanged(kind_of(moments), pack(xp, moments))
+        return unpack(xp, rows, tuple(moments.mean.shape))
 
-    def total(self, *sums: Array) -> tuple[Array, ...]:
-        """Return the sums added up over all ranks: what the backward pass needs."""
-        xp = array_namespace(sums[0])
-        packed = xp.concat([xp.reshape(one, (-1,)) for one in sums])
-        result = xp.empty_like(packed)
-        with _Explained():
-            self.communicator.Allreduce(packed, result, op=MPI.SUM)
-        found: list[Array] = []
-        start = 0
-        for one in sums:
-            size = int(one.size)
-            found.append(xp.reshape(result[start : start + size], one.shape))
-            start += size
-        return tuple(found)
+    def joint(self, moments: Moments, dy: Array, dy_d: Array) -> Joint:
+        """Return the moments and sums of a backward pass, merged over all ranks."""
+        xp = array_namespace(moments.mean)
+        rows = self._exchanged(kind_of(moments, backward=True), pack(xp, moments, dy, dy_d))
+        return unpack_joint(xp, rows, tuple(moments.mean.shape))
 
-    def _gathered(self, message: Array) -> list[Array]:
+    def _exchanged(self, kind: Kind, message: Array) -> list[Array]:
+        if kind not in self._agreed:
+            xp = array_namespace(message)
+            headers = self._gathered(xp.asarray(kind, dtype=xp.float64), HEADER_MARK)
+            agree([Kind(*(int(one) for one in row)) for row in headers])
+            self._agreed.add(kind)
+        return self._gathered(message, kind.mark)
+
+    def _gathered(self, message: Array, mark: float) -> list[Array]:
         xp = array_namespace(message)
-        sealed = seal(xp, message)
-        size, length = self.communicator.Get_size(), int(message.shape[0])
-        rows = xp.empty((size, length + 1), dtype=message.dtype)
+        sealed = seal(xp, message, mark)
+        rows = xp.zeros((self.communicator.Get_size(), int(sealed.shape[0])), dtype=message.dtype)
         with _Explained():
             self.communicator.Allgather(sealed, rows)
-        check_seals([float(rows[rank, -1]) for rank in range(size)], length)
-        return [rows[rank, :-1] for rank in range(size)]
+        check_seals([float(row[-1]) for row in rows], mark)
+        return [row[:-1] for row in rows]
 
 
 class _Explained:

@@ -5,8 +5,9 @@ from array_api_compat import cupy as xp
 from cupy.cuda import nccl
 
 from anybn._typing import Array
+from anybn.core.merge import Joint
 from anybn.state import Moments
-from anybn.sync.message import agree, code, pack, unpack
+from anybn.sync.message import Kind, agree, kind_of, pack, unpack, unpack_joint
 
 _TYPES = {32: nccl.NCCL_FLOAT32, 64: nccl.NCCL_FLOAT64}
 
@@ -21,29 +22,24 @@ class Across:
 
     def __init__(self, communicator: "nccl.NcclCommunicator") -> None:
         self.communicator = communicator
-        self._agreed: set[tuple[int, int]] = set()
+        self._agreed: set[Kind] = set()
 
     def __call__(self, moments: Moments) -> Moments:
         """Return the moments of all ranks' values together, the same on every rank."""
-        message = pack(xp, moments)
-        header = (int(message.shape[0]), code(message.dtype))
-        if header not in self._agreed:
-            rows = self._gathered(cupy.asarray(header, dtype=cupy.float64), nccl.NCCL_FLOAT64)
-            agree([(int(row[0]), int(row[1])) for row in rows.get()])
-            self._agreed.add(header)
-        rows = self._gathered(message, _TYPES[header[1]])
+        rows = self._exchanged(kind_of(moments), pack(xp, moments))
         return unpack(xp, list(rows), tuple(moments.mean.shape))
 
-    def total(self, *sums: Array) -> tuple[Array, ...]:
-        """Return the sums added up over all ranks: what the backward pass needs."""
-        packed = cupy.concatenate([one.reshape(-1) for one in sums])
-        result = cupy.empty_like(packed)
-        stream = cupy.cuda.get_current_stream().ptr
-        self.communicator.allReduce(
-            packed.data.ptr, result.data.ptr, packed.size, _TYPES[code(packed.dtype)], nccl.NCCL_SUM, stream
-        )
-        parts = cupy.split(result, [sum(one.size for one in sums[: k + 1]) for k in range(len(sums) - 1)])
-        return tuple(part.reshape(one.shape) for part, one in zip(parts, sums, strict=True))
+    def joint(self, moments: Moments, dy: Array, dy_d: Array) -> Joint:
+        """Return the moments and sums of a backward pass, merged over all ranks."""
+        rows = self._exchanged(kind_of(moments, backward=True), pack(xp, moments, dy, dy_d))
+        return unpack_joint(xp, list(rows), tuple(moments.mean.shape))
+
+    def _exchanged(self, kind: Kind, message: Array) -> Array:
+        if kind not in self._agreed:
+            rows = self._gathered(cupy.asarray(kind, dtype=cupy.float64), nccl.NCCL_FLOAT64)
+            agree([Kind(*(int(one) for one in row)) for row in rows.get()])
+            self._agreed.add(kind)
+        return self._gathered(message, _TYPES[kind.bits])
 
     def _gathered(self, message: Array, kind: int) -> Array:
         rows = cupy.empty((self.communicator.size(), message.size), dtype=message.dtype)

@@ -7,9 +7,10 @@ import torch
 import torch.distributed as dist
 from array_api_compat import torch as xp
 
+from anybn.core.merge import Joint
 from anybn.errors import SyncError, explain
 from anybn.state import Moments
-from anybn.sync.message import agree, check_seals, code, pack, seal, unpack
+from anybn.sync.message import HEADER_MARK, Kind, agree, check_seals, kind_of, pack, seal, unpack, unpack_joint
 
 Group = Any
 
@@ -24,7 +25,8 @@ class Across:
 
     Notes
     -----
-    One all-gather forward, one all-reduce backward. Parameter gradients stay those of the local shard, as in
+    One all-gather forward, one all-reduce (autograd) or all-gather (`batch_norm_backward`) backward; and one more the
+    first time that a size is seen, in which the processes find out whether they agree. Parameter gradients stay those of the local shard, as in
     ``torch.nn.SyncBatchNorm``: whoever averages or adds gradients over processes does so for these, too.
 
     Examples
@@ -34,40 +36,43 @@ class Across:
 
     def __init__(self, group: Group | None = None) -> None:
         self.group = group
-        self._agreed: set[tuple[int, int]] = set()
+        self._agreed: set[Kind] = set()
 
     def __call__(self, moments: Moments) -> Moments:
         """Return the moments of all processes' values together, the same in every process."""
-        message = pack(xp, moments)
-        self._agree(message)
-        merged = cast("torch.Tensor", _Gather.apply(message, self, tuple(moments.mean.shape)))
-        return _split(merged, tuple(moments.mean.shape))
+        kind = self._agree(kind_of(moments), moments.mean.device)
+        shape = tuple(moments.mean.shape)
+        merged = cast("torch.Tensor", _Gather.apply(pack(xp, moments), self, kind.mark, shape))
+        return _split(merged, shape)
 
-    def total(self, *sums: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the sums added up over all processes: what an explicit backward pass needs."""
-        packed = torch.cat([one.reshape(-1) for one in sums])
+    def joint(self, moments: Moments, dy: torch.Tensor, dy_d: torch.Tensor) -> Joint:
+        """Return the moments and sums of an explicit backward pass, merged over all processes; no autograd."""
+        kind = self._agree(kind_of(moments, backward=True), moments.mean.device)
+        rows = self.gather(pack(xp, moments, dy, dy_d).detach(), kind.mark)
+        return unpack_joint(xp, rows, tuple(moments.mean.shape))
+
+    def total(self, sums: torch.Tensor) -> torch.Tensor:
+        """Add these numbers up over all processes, in place: what autograd's backward pass needs."""
         with self._explained():
-            dist.all_reduce(packed, group=self.group)
-        sizes = [one.numel() for one in sums]
-        return tuple(part.reshape(one.shape) for part, one in zip(torch.split(packed, sizes), sums, strict=True))
+            dist.all_reduce(sums, group=self.group)
+        return sums
 
-    def gather(self, message: torch.Tensor) -> list[torch.Tensor]:
+    def gather(self, message: torch.Tensor, mark: float) -> list[torch.Tensor]:
         """Return every process' message."""
-        sealed = seal(xp, message)
-        rows = [torch.empty_like(sealed) for _ in range(dist.get_world_size(self.group))]
+        sealed = seal(xp, message, mark)
+        rows = [torch.zeros_like(sealed) for _ in range(dist.get_world_size(self.group))]
         with self._explained():
             dist.all_gather(rows, sealed, group=self.group)
         if message.device.type == "cpu":  # on a GPU a look would wait for the result, and NCCL checks lengths itself
-            check_seals([float(row[-1]) for row in rows], message.numel())
+            check_seals([float(row[-1]) for row in rows], mark)
         return [row[:-1] for row in rows]
 
-    def _agree(self, message: torch.Tensor) -> None:
-        header = (message.numel(), code(message.dtype))
-        if header in self._agreed:
-            return
-        rows = self.gather(torch.tensor(header, device=message.device))
-        agree([(int(row[0]), int(row[1])) for row in rows])
-        self._agreed.add(header)
+    def _agree(self, kind: Kind, device: torch.device) -> Kind:
+        if kind not in self._agreed:
+            rows = self.gather(torch.tensor(kind, device=device, dtype=torch.float64), HEADER_MARK)
+            agree([Kind(*map(int, row.tolist())) for row in rows])
+            self._agreed.add(kind)
+        return kind
 
     def _explained(self) -> "_Explained":
         return _Explained()
@@ -107,8 +112,8 @@ class _Gather(torch.autograd.Function):  # type: ignore[misc]
     """
 
     @staticmethod
-    def forward(ctx: Any, message: torch.Tensor, across: Across, shape: tuple[int, ...]) -> torch.Tensor:
-        merged = unpack(xp, across.gather(message.detach()), shape)
+    def forward(ctx: Any, message: torch.Tensor, across: Across, mark: float, shape: tuple[int, ...]) -> torch.Tensor:
+        merged = unpack(xp, across.gather(message.detach(), mark), shape)
         packed = pack(xp, merged)
         ctx.across, ctx.size = across, math.prod(shape)
         ctx.save_for_backward(message.detach(), packed)
@@ -116,13 +121,13 @@ class _Gather(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         message, merged = ctx.saved_tensors
         size = ctx.size
-        (total,) = ctx.across.total(gradient[: 2 * size].contiguous())
+        total = ctx.across.total(gradient[: 2 * size].clone())
         d_mean, d_m2 = total[:size], total[size:]
         count, all_counts = message[2 * size :], merged[2 * size :]
         share = count / torch.where(all_counts > 0, all_counts, torch.ones_like(all_counts))
         moved = 2.0 * count * (message[:size] - merged[:size])
         result = torch.cat([share * d_mean + moved * d_m2, d_m2, torch.zeros_like(count)])
-        return result, None, None
+        return result, None, None, None
