@@ -24,6 +24,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 
+_OLD_ASYNC = re.compile(r"\basync(?=\s*=[^=])")  # the other name is as long, so that all columns stay
+_OLD_ASYNC_BYTES = re.compile(_OLD_ASYNC.pattern.encode())
 
 # What is said to the linter is no remark on the program.
 _MINE = re.compile(r"#\s*(?:bnlint|noqa)\s*:", re.IGNORECASE)
@@ -55,9 +57,20 @@ def read(text: str | bytes) -> Reading:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are somebody else's business
-        tree = ast.parse(text)
+        tree = _parsed(text)
     nodes: list[ast.AST] = []
     return Reading(block(nodes, tree.body), nodes)
+
+
+def _parsed(text: str | bytes) -> ast.Module:
+    """The syntax tree; ``x.cuda(async=True)`` was right until Python 3.7, so the argument is read under another name."""
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        other = _OLD_ASYNC_BYTES.sub(b"asynk", text) if isinstance(text, bytes) else _OLD_ASYNC.sub("asynk", text)
+        if other == text:
+            raise
+        return ast.parse(other)
 
 
 def comments(text: str, reading: Reading) -> tuple[m.Comment, ...]:

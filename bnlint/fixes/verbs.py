@@ -69,7 +69,10 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
     CannotApply
         If an edit does not fit the code, or the file cannot be written back as it was.
     """
-    tree = read_tree(data)
+    try:
+        tree = read_tree(data)
+    except cst.ParserSyntaxError as error:  # such as the ``async=`` of old, which only reading can do with
+        raise CannotApply(f"the file is not Python of today: {error.message}") from error
     if tree.module.bytes != data:
         raise CannotApply("the file does not survive being parsed and written unchanged")
     inner: dict[int, list[Edit]] = {}

@@ -223,3 +223,9 @@ def test_a_diff_says_where_the_last_newline_is_missing():
         diff("a.py", "a\nb", "a\nc")
         == "--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
     )
+
+
+def test_a_file_with_the_async_of_old_is_left_alone():
+    """What can be read but not written back is refused with a reason, not with a crash."""
+    with pytest.raises(CannotApply, match="not Python of today"):
+        edited(b"x.cuda(async=True)\n", [Edit(0, "call", ())])

@@ -87,3 +87,18 @@ def test_expressions_in_f_strings_are_shown_inside_their_string():
     text = "x = 1\ny = f'{model.eval}'\n"
     numbers = range(len(read(text).nodes))
     assert all(span.line in {1, 2} for span in locate(text, numbers).values())
+
+
+@pytest.mark.parametrize("form", [str, str.encode])
+def test_the_async_argument_of_old_is_read(form):
+    """``x.cuda(async=True)`` does not hide a file of before Python 3.7, and places stay what they were."""
+    text = form("x = y.cuda(async=True)\nnet.eval\n")
+    nodes = read(text).nodes
+    at = next(n for n, node in enumerate(nodes) if isinstance(node, ast.Attribute) and node.attr == "eval")
+    assert locate(text, [at])[at][:2] == (2, 1)
+
+
+def test_an_unreadable_file_stays_unreadable():
+    """Only the old argument is forgiven: other uses of the word are errors."""
+    with pytest.raises(SyntaxError):
+        read("async = 3\ndef f(: pass\n")
