@@ -8,6 +8,7 @@ from anybn._typing import Array, Device, Dtype, Namespace, is_number
 from anybn.convert import Snapshot, saved
 from anybn.errors import bad_value
 from anybn.functional import batch_norm, init
+from anybn.functional.train import Reducer
 from anybn.namespace import of
 from anybn.semantics import Semantics, preset
 
@@ -25,6 +26,8 @@ class BatchNorm:
         As in `anybn.batch_norm`.
     dtype, device : optional
         Of the parameters and statistics; float32 by default.
+    reduce : callable, optional
+        Merges the moments of every training call with the other processes' (see ``anybn.sync``). Not part of what is saved.
 
     Attributes
     ----------
@@ -44,18 +47,20 @@ class BatchNorm:
         decay: float | None = None,
         dtype: Dtype | None = None,
         device: Device | None = None,
+        reduce: Reducer | None = None,
     ) -> None:
         settings = preset(semantics) if isinstance(semantics, str) else semantics
         changes = {name: value for name, value in (("eps", eps), ("decay", decay)) if value is not None}
         self.semantics = settings.but(**changes) if changes else settings
-        self.axis = axis
+        self.axis, self.reduce = axis, reduce
         self.params, self.state = init(channels, xp=xp, dtype=dtype, device=device, semantics=self.semantics)
 
     def __call__(self, x: Array, *, training: bool, **options: Any) -> Array:
         """Return the normalised x; with ``training=True`` the held state moves one step.
 
-        ``options`` are `anybn.batch_norm`'s: ``mask``, ``weights``, ``ghost``, ``guard``, ``reduce``.
+        ``options`` are `anybn.batch_norm`'s: ``mask``, ``weights``, ``ghost``, ``guard``, and ``reduce`` instead of the layer's.
         """
+        options.setdefault("reduce", self.reduce)
         y, state = batch_norm(
             x, self.params, self.state, training=training, axis=self.axis, semantics=self.semantics, **options
         )

@@ -102,10 +102,11 @@ def through_merged(
     share = _share(xp, x, every.moments._replace(count=_like(xp, every.moments.count, x)), weights, plan)
     d = centred + spread(shift)
     inverse = inverse_std(xp, spread(biased(xp, every.moments)), eps)
+    own_d_scale = sums[1] + spread(shift) * sums[0]
     dx = _factor(xp, inverse, params, plan) * (
         seen - share * (spread(every.dy) + d * (inverse * inverse * spread(every.dy_d)))
     )
-    return _gradients(xp, dx, inverse * spread(own_dy_d + shift * own_dy), add_up(xp, dy, plan, wide), params, plan)
+    return _gradients(xp, dx, inverse * own_d_scale, add_up(xp, dy, plan, wide), params, plan)
 
 
 def _like(xp: Namespace, count: Array | float, x: Array) -> Array | float:

@@ -5,7 +5,7 @@ from itertools import chain
 
 from anybn._typing import Array, Device, Dtype, Namespace
 from anybn.core.merge import merge_all
-from anybn.errors import BadType, bad_type, bad_value
+from anybn.errors import BadType, MissingDependency, bad_type, bad_value, explain
 from anybn.functional import run
 from anybn.functional.validate import check
 from anybn.namespace import device_of, dtype_name, of
@@ -108,7 +108,11 @@ def variance(of_moments: Moments, *, correction: float = 0.0) -> Array:
 
 
 def recalibrate(
-    batches: Iterable[Array | Moments], *, axis: int | tuple[int, ...] = 1, correction: float = 0.0
+    batches: Iterable[Array | Moments],
+    *,
+    axis: int | tuple[int, ...] = 1,
+    correction: float = 0.0,
+    progress: bool = False,
 ) -> RunningStats:
     """Exact statistics of all batches as one population, to replace running averages before evaluation.
 
@@ -124,6 +128,8 @@ def recalibrate(
         Channel axis or axes of the arrays.
     correction : float
         0 for the population's variance, 1 for the unbiased estimate; see `variance`.
+    progress : bool
+        Show a bar of the batches on stderr, by the package ``tqdm``; with an end where ``batches`` has a length.
 
     Returns
     -------
@@ -135,6 +141,8 @@ def recalibrate(
     ------
     BadValue
         For no batch, or batches without a single value.
+    MissingDependency
+        For ``progress=True`` when the package ``tqdm`` is not installed.
 
     Examples
     --------
@@ -143,6 +151,8 @@ def recalibrate(
     array([4.])
     """
     seen, kind = 0, None
+    if progress:
+        batches = _with_bar(batches)
 
     def each() -> Iterable[Moments]:
         nonlocal seen, kind
@@ -163,6 +173,22 @@ def recalibrate(
     xp = of(total.mean).xp
     var = variance(total, correction=correction)
     return RunningStats(run.cast(xp, total.mean, kind), run.cast(xp, var, kind), seen)
+
+
+def _with_bar(batches: Iterable[Array | Moments]) -> Iterable[Array | Moments]:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise MissingDependency(
+            explain(
+                "tqdm is needed for a progress bar",
+                got="a Python without it",
+                expected="the package tqdm",
+                hint="pip install 'anybn[progress]', or progress=False",
+            )
+        ) from None
+    bar: Iterable[Array | Moments] = tqdm(batches, desc="recalibrate", unit=" batches")
+    return bar
 
 
 def _wide_moments(x: Array, axis: int | tuple[int, ...]) -> Moments:
