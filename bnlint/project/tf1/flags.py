@@ -45,11 +45,12 @@ TRUE, FALSE, VARIES, NOTHING = Flag(true=True), Flag(false=True), Flag(varies=Tr
 
 
 class Flags:
-    """Evaluates flags."""
+    """Evaluates flags; what callers in the files `without` give does not count."""
 
-    def __init__(self, calls: Calls, words: Words) -> None:
+    def __init__(self, calls: Calls, words: Words, without: frozenset[str] = frozenset()) -> None:
         self.calls = calls
         self.words = words
+        self.without = without
         self._seen: set[tuple[str, int, str]] = set()
 
     def of(self, expr: m.Expr, scope: Scope, depth: int = 0) -> Flag:
@@ -128,7 +129,7 @@ class Flags:
         if not given:
             return VARIES
         found = NOTHING
-        for passed in given[:_MAX_CALLERS]:
+        for passed in [one for one in given if one.site.scope.path not in self.without][:_MAX_CALLERS]:
             if not passed.known:
                 found |= VARIES
             elif passed.value is None:

@@ -11,7 +11,7 @@ from bnlint.frameworks import tf1
 from bnlint.project.calls import Site
 from bnlint.project.scopes import Scope
 from bnlint.project.tf1.argscope import ArgScope, block_of, words_below
-from bnlint.project.tf1.flags import FALSE, NOTHING, TRUE, VARIES, Flag
+from bnlint.project.tf1.flags import FALSE, NOTHING, TRUE, VARIES, Flag, Flags
 from bnlint.project.tf1.live import key_of, live_units
 from bnlint.project.tf1.norms import Given, Use
 from bnlint.project.tf1.updates import Read, collection, routes
@@ -30,6 +30,8 @@ def outermost(scope: Scope) -> Scope:
 
 # Files that by their name hold data, pictures or settings, and no training step.
 _HELPERS = re.compile(r"util|data|(?:^|_)io|config|setting|helper|visual|plot|log|image|param|metric", re.IGNORECASE)
+# A file that by its name tests or predicts does so for others, even where it builds their train op as well.
+_TESTS = re.compile(r"test|eval|valid|infer|predict|export|freez|serv|deploy|demo|sample|generat", re.IGNORECASE)
 
 
 class Program:
@@ -206,4 +208,20 @@ class Program:
     @cached_property
     def infers(self) -> bool:
         """Whether any norm that waits for its updates can also be in inference mode, here or for another caller."""
-        return any(flag.can_infer for _, flag in self.waiting)
+        if not any(flag.can_infer for _, flag in self.waiting):
+            return False
+        if not self._others:
+            return True
+        flags = Flags(self.view.graph, self.view.words, self._others)
+        return any(
+            flag.can_infer and (use.flag is None or flags.of(use.flag.expr, use.flag.scope).can_infer)
+            for use, flag in self.waiting
+        )
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        """Files of other programs that train a model of their own with the same helpers."""
+        outside = self.view.speaking - self.files
+        return frozenset(
+            path for path in outside if _TESTS.search(PurePosixPath(path).stem) is None and self.view.train_ops(path)
+        )
