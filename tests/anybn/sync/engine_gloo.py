@@ -16,16 +16,16 @@ torch.set_num_threads(1)
 dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
 reduce = Across()
 found: dict[str, np.ndarray] = {}
-for channels, masked in CASES:
-    todo = work(size, channels, masked=masked)
-    own_x, own_dy, own_mask = todo.shard(rank)
+for channels, extra in CASES:
+    todo = work(size, channels, extra)
+    own_x, own_dy, own_options = todo.shard(rank)
     x = torch.tensor(own_x, requires_grad=True)
     params = anybn.Params(*(torch.tensor(p, requires_grad=True) for p in (todo.scale, todo.offset)))
-    mask = None if own_mask is None else torch.tensor(own_mask)
+    options = {name: torch.tensor(value) for name, value in own_options.items()}
     state = anybn.RunningStats(torch.zeros(channels), torch.ones(channels))
-    y, new = anybn.batch_norm(x, params, state, training=True, mask=mask, reduce=reduce)
+    y, new = anybn.batch_norm(x, params, state, training=True, reduce=reduce, **options)
     y.backward(torch.tensor(own_dy))
-    key = f"{channels}-{masked}"
+    key = f"{channels}-{extra}"
     arrays = {"y": y, "dx": x.grad, "dscale": params.scale.grad, "doffset": params.offset.grad}
     arrays |= {"mean": new.mean, "var": new.var}
     found |= {f"{key}-{name}": array.detach().numpy() for name, array in arrays.items()}

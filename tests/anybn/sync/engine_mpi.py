@@ -1,4 +1,4 @@
-"""One rank of the MPI check, on NumPy with the explicit backward pass."""
+"""One rank of the MPI check, on NumPy with the explicit backward pass; counts its messages."""
 
 import sys
 from pathlib import Path
@@ -10,16 +10,31 @@ from workload import CASES, work
 import anybn
 from anybn.sync.mpi import Across
 
+
+class Counting(MPI.Intracomm):
+    """The world, which counts what goes through it."""
+
+    messages = 0
+
+    def Allgather(self, sent, received):
+        type(self).messages += 1
+        super().Allgather(sent, received)
+
+
 rank, size, out = MPI.COMM_WORLD.Get_rank(), MPI.COMM_WORLD.Get_size(), sys.argv[1]
-reduce = Across()
+reduce = Across(Counting(MPI.COMM_WORLD))
 found: dict[str, np.ndarray] = {}
-for channels, masked in CASES:
-    todo = work(size, channels, masked=masked)
-    x, dy, mask = todo.shard(rank)
+for channels, extra in CASES:
+    todo = work(size, channels, extra)
+    x, dy, options = todo.shard(rank)
     params = anybn.Params(todo.scale, todo.offset)
     state = anybn.RunningStats(np.zeros(channels, np.float32), np.ones(channels, np.float32))
-    y, new = anybn.batch_norm(x, params, state, training=True, mask=mask, reduce=reduce)
-    back = anybn.batch_norm_backward(dy, x, params, state, training=True, mask=mask, reduce=reduce)
+    y, new = anybn.batch_norm(x, params, state, training=True, reduce=reduce, **options)
+    back = anybn.batch_norm_backward(dy, x, params, state, training=True, reduce=reduce, **options)
     arrays = {"y": y, "dx": back.x, "dscale": back.scale, "doffset": back.offset, "mean": new.mean, "var": new.var}
-    found |= {f"{channels}-{masked}-{name}": array for name, array in arrays.items()}
+    found |= {f"{channels}-{extra}-{name}": array for name, array in arrays.items()}
+before = Counting.messages
+anybn.batch_norm(x, params, state, training=True, reduce=reduce, **options)
+anybn.batch_norm_backward(dy, x, params, state, training=True, reduce=reduce, **options)
+found["messages"] = np.asarray(Counting.messages - before)
 np.savez(Path(out) / f"{rank}.npz", **found)

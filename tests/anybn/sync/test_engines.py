@@ -36,6 +36,16 @@ def run(command: list[str], **options) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def mpi(ranks: int, script: str, *more: str) -> list[str]:
+    """Command of an MPI program of this folder."""
+    pytest.importorskip("mpi4py")
+    mpirun = shutil.which(
+        "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    )
+    assert mpirun is not None, "mpi4py is installed, mpirun is not"
+    return [mpirun, "-n", str(ranks), sys.executable, "-m", "mpi4py", str(HERE / script), *more]
+
+
 def start_gloo(script: str, size: int, folder: Path, *more: str) -> list[subprocess.Popen[str]]:
     """Start every process of a gloo program."""
     return [
@@ -54,17 +64,17 @@ def compare(folder: Path, size: int) -> None:
     import anybn
 
     parts = [np.load(folder / f"{rank}.npz") for rank in range(size)]
-    for channels, masked in CASES:
-        todo = work(size, channels, masked=masked)
+    for channels, extra in CASES:
+        todo = work(size, channels, extra)
         params = anybn.Params(todo.scale, todo.offset)
         state = anybn.RunningStats(np.zeros(channels, np.float32), np.ones(channels, np.float32))
-        y, new = anybn.batch_norm(todo.x, params, state, training=True, mask=todo.mask)
-        back = anybn.batch_norm_backward(todo.dy, todo.x, params, state, training=True, mask=todo.mask)
+        y, new = anybn.batch_norm(todo.x, params, state, training=True, **todo.options)
+        back = anybn.batch_norm_backward(todo.dy, todo.x, params, state, training=True, **todo.options)
 
-        def joined(name, key=f"{channels}-{masked}"):
+        def joined(name, key=f"{channels}-{extra}"):
             return np.concatenate([part[f"{key}-{name}"] for part in parts])
 
-        def added(name, key=f"{channels}-{masked}"):
+        def added(name, key=f"{channels}-{extra}"):
             return sum(part[f"{key}-{name}"] for part in parts)
 
         close(joined("y"), y)
@@ -72,8 +82,8 @@ def compare(folder: Path, size: int) -> None:
         close(added("dscale"), back.scale)
         close(added("doffset"), back.offset)
         for part in parts:
-            close(part[f"{channels}-{masked}-mean"], new.mean)
-            close(part[f"{channels}-{masked}-var"], new.var)
+            close(part[f"{channels}-{extra}-mean"], new.mean)
+            close(part[f"{channels}-{extra}-var"], new.var)
 
 
 def close(many, one) -> None:
@@ -85,7 +95,7 @@ def close(many, one) -> None:
 
 @pytest.mark.parametrize("size", [2, 4])
 def test_gloo_processes_compute_what_one_process_does(tmp_path, size):
-    """y, gradients and running statistics; shards of 6, 0, 1 and 9 samples; with and without masked NaN rows."""
+    """y, gradients and running statistics; shards of 6, 0, 1 and 9 samples; plain, with masked and with weighted NaN rows."""
     pytest.importorskip("torch")
     processes = start_gloo("engine_gloo.py", size, tmp_path, str(tmp_path))
     errors = [process.communicate(timeout=240)[1] for process in processes]
@@ -105,17 +115,27 @@ def test_processes_that_disagree_are_told_so(tmp_path, what):
 
 
 def test_mpi_ranks_compute_what_one_process_does(tmp_path):
-    """Four ranks, NumPy arrays in place, explicit backward pass."""
-    pytest.importorskip("mpi4py")
-    mpirun = shutil.which(
-        "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    )
-    assert mpirun is not None, "mpi4py is installed, mpirun is not"
-    run(
-        [mpirun, "-n", "4", sys.executable, "-m", "mpi4py", str(HERE / "engine_mpi.py"), str(tmp_path)],
+    """Four ranks, NumPy arrays in place, explicit backward pass; one message in each direction."""
+    run(mpi(4, "engine_mpi.py", str(tmp_path)), env=environment())
+    compare(tmp_path, 4)
+    assert [int(np.load(tmp_path / f"{rank}.npz")["messages"]) for rank in range(4)] == [2] * 4
+
+
+@pytest.mark.parametrize("what", ["channels", "later", "weights", "raises", "gone"])
+def test_mpi_ranks_that_disagree_or_fail_end_all(what):
+    """Another size, weights in one rank only, an exception, a killed rank: no rank waits for ever, none goes on."""
+    done = subprocess.run(
+        mpi(2, "engine_mpi_disagree.py", what),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env=environment(),
     )
-    compare(tmp_path, 4)
+    assert done.returncode != 0
+    assert "went on" not in done.stdout
+    told = {"raises": "no more data", "gone": ""}.get(what, "SyncError")
+    assert told in done.stderr + done.stdout
 
 
 def test_jax_devices_compute_what_one_device_does(tmp_path):
