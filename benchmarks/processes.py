@@ -42,8 +42,10 @@ def _process(rank: int, size: int, folder: str) -> None:
     reduce = Across()
     rows = []
     for channels in CHANNELS:
-        moments = anybn.Moments(8.0, torch.zeros(channels), torch.ones(channels))
-        sums = torch.zeros(2 * channels)
+        moments = anybn.Moments(
+            8.0, torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
+        )
+        sums = torch.zeros(2 * channels, dtype=torch.float64)
         forward = _median(lambda moments=moments: reduce(moments))
         backward = _median(lambda sums=sums: reduce.total(sums))
         rows.append({"processes": size, "channels": channels, "forward": forward, "backward": backward})
@@ -88,8 +90,8 @@ def model(pair: list[dict[str, float]]) -> Callable[[int, int], float]:
 
 
 def message_bytes(channels: int) -> int:
-    """Bytes that one process sends in a forward pass: mean, m2, count and the length, in float32."""
-    return 4 * (2 * channels + 2)
+    """Bytes that one process sends in a forward pass: mean, m2, count and the mark of the kind, in float64."""
+    return 8 * (2 * channels + 2)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def _chunk(x: Array, axes: tuple[int, ...]) -> Array:
     """Return count, mean and m2 of one chunk, stacked."""
     plan = make_plan(tuple(x.shape), axes)
     if plan.count == 0:
-        return np.zeros((3, *plan.param_shape))
+        return np.zeros((3, *(x.shape[i] for i in axes)))
     return _stacked(as_moments(np, centre(np, np.asarray(x, dtype=np.float64), plan, wide=True, inplace=True), plan))
 
 

@@ -16,7 +16,7 @@ class Counting(MPI.Intracomm):
 
     messages = 0
 
-    def Allgather(self, sent, received):
+    def Allgather(self, sent, received):  # noqa: N802 - the name of mpi4py
         type(self).messages += 1
         super().Allgather(sent, received)
 

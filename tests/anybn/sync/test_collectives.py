@@ -18,7 +18,7 @@ class Collectives(TorchDispatchMode):
         super().__init__()
         self.seen = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: PLW3201 - torch's name
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func.namespace == "c10d":
             sent = args[1] if "allgather" in func.name() else args[0]
             self.seen.append((func.name().partition("::")[2], sum(one.numel() for one in sent)))
