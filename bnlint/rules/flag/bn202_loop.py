@@ -65,7 +65,7 @@ def training_flag_missing_in_loop(file: m.FileFacts, project: Project) -> Iterat
         way = [Place(scope.path, call.at, "called from here") for call, scope in tape.via]
         related = (Place(tape.home.path, tape.tape.at, "the tape that trains it"), *way)
         content = _content(tape.call.func, tape.scope, project)
-        if not content.held and not tape.whole:
+        if not content.held and (not tape.whole or _switched(tape.call, file.path, project)):
             continue
         yield from _finding(file, tape.call, content, project, related)
     for loss in project.keras.losses.calls_in(file.path):
@@ -76,6 +76,18 @@ def training_flag_missing_in_loop(file: m.FileFacts, project: Project) -> Iterat
             continue  # most programs with backward() are PyTorch's own
         seen.add(loss.call.at)
         yield from _finding(file, loss.call, content, project, ())
+
+
+def _switched(call: m.Call, path: str, project: Project) -> bool:
+    """Whether the object has a mode that ``.train()`` sets, as TensorLayer's have: then it takes no flag."""
+    name = dotted(call.func)
+    return any(
+        isinstance(site.call.func, m.Attr)
+        and site.call.func.name in ("train", "eval")
+        and not site.call.args
+        and dotted(site.call.func.value) == name
+        for site in project.calls.sites_in(path)
+    )
 
 
 def _content(model: m.Expr, scope: Scope, project: Project) -> Content:
