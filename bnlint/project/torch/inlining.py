@@ -98,7 +98,7 @@ class Inlining(Effects):
                 self.state.hold(owner, name, capped(frozenset().union(*(here(part) for part in parts), NOBODY)))
                 cache.clear()
         for loc, mode in sorted(summary.modes, key=lambda pair: pair[0].depth()):
-            sure = len(here(loc)) == 1
+            sure = self.state.together(here(loc))
             for mine in here(loc):
                 moved = self._moved(mode, before.mode(mine), node)
                 self.state.set_mode(frozenset({mine}), moved if sure else _unsure(moved))
@@ -145,7 +145,9 @@ class Inlining(Effects):
         if own is not None:  # it may switch modes itself, so it is judged inside
             self._inline(node, self.machine.summary(own), {own.node.params[0].name: frozenset({loc})})
             return
-        mode = self._moved(use.mode, self.state.effective(loc), node)
+        before = self.state.effective(loc)
+        mode = self._moved(use.mode, before, node)
+        met = before if any(atom.word == "entry" for atom in use.mode) else frozenset()
         mine = use._replace(
             loc=loc,
             mode=mode,
@@ -155,7 +157,7 @@ class Inlining(Effects):
             marks=use.marks | self._marks(loc),
             chain=(Step(self.path, node.at), *use.chain),
             parts=self.state.parts_below(loc) if use.kind != "mode" else (),
-            late=use.late + self.late(mode, node.at),
+            late=use.late + self.late(met, node.at),
         )
         self.uses[use.path, use.at, loc, f"{use.kind}{node.at}"] = mine
         if use.kind == "call" and use.context.trains:

@@ -125,6 +125,13 @@ class State:
                 found.add(Loc("field", name, parent=owner))
         return capped(found)
 
+    def together(self, locs: Locs) -> bool:
+        """Whether objects are one thing made in different ways, and not several: whoever holds one may hold all."""
+        if len(locs) < 2:
+            return True
+        held = [parts for fields in self.heap.values() for parts in fields.values()]
+        return all(locs <= others for others in (*self.env.values(), *held) if locs & others)
+
     # --- modes ---
 
     def mode(self, loc: Loc) -> Mode:

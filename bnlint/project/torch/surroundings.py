@@ -46,9 +46,9 @@ class Surroundings(Inlining):
         return tuple(loop.at for loop in self._loops)
 
     def late(self, mode: Mode, at: int) -> tuple[Atom, ...]:
-        """Switches to eval mode after `at` in a loop around it: the loop's next round meets them there."""
+        """Switches to eval mode at `at` or after it in a loop around it: the loop's next round meets them there."""
         end = max((loop.last for loop in self._loops), default=-1)
-        return tuple(sorted(a for a in mode if a.word == "eval" and a.how == "called" and at < a.local <= end))
+        return tuple(sorted(a for a in mode if a.word == "eval" and a.how == "called" and at <= a.local <= end))
 
     def context(self, node: m.Call) -> Context:
         """Evidence of evaluation around a call."""

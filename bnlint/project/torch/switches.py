@@ -22,7 +22,7 @@ class Switches(Values):
         raise NotImplementedError
 
     def late(self, mode: Mode, at: int) -> tuple[Atom, ...]:
-        """Switches to eval mode after `at` in a loop around it: the loop's next round meets them there."""
+        """Switches to eval mode at `at` or after it in a loop around it: the loop's next round meets them there."""
         raise NotImplementedError
 
     def _arguments(self, node: m.Call) -> list[Locs]:
