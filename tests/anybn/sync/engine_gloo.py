@@ -25,8 +25,13 @@ for channels, extra in CASES:
     state = anybn.RunningStats(torch.zeros(channels), torch.ones(channels))
     y, new = anybn.batch_norm(x, params, state, training=True, reduce=reduce, **options)
     y.backward(torch.tensor(own_dy))
+    constant = anybn.Params(*(p.detach() for p in params))
+    back = anybn.batch_norm_backward(
+        torch.tensor(own_dy), x.detach(), constant, state, training=True, reduce=reduce, **options
+    )
     key = f"{channels}-{extra}"
     arrays = {"y": y, "dx": x.grad, "dscale": params.scale.grad, "doffset": params.offset.grad}
+    arrays |= {"explicit": back.x}
     arrays |= {"mean": new.mean, "var": new.var}
     found |= {f"{key}-{name}": array.detach().numpy() for name, array in arrays.items()}
 np.savez(Path(out) / f"{rank}.npz", **found)
