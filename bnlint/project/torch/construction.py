@@ -12,7 +12,8 @@ from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
 
 _KERAS = ("keras.", "tensorflow.keras.", "tf_keras.", "tensorflow.python.keras.")
-_KERAS_LAYERS = ("BatchNormalization", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SyncBatchNormalization")
+# A dropout of Keras holds no weights and learns the mode from the call around it: a new one each time is right.
+_KERAS_LAYERS = ("BatchNormalization", "SyncBatchNormalization")
 
 
 class Fresh(NamedTuple):
@@ -77,7 +78,7 @@ class Construction:
         last = name.rsplit(".", 1)[-1]
         if keras:
             fits = name.startswith(_KERAS) and last in _KERAS_LAYERS
-            return (last, "dropout" if "Dropout" in last else "batch norm") if fits else None
+            return (last, "batch norm") if fits else None
         kind = table.MODE_LAYERS.get(name)
         return (last, kind) if kind is not None else None
 
