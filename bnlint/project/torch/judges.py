@@ -108,7 +108,7 @@ def _trained_namesake(machine: Machine, use: Use) -> int | None:
 
 def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
     """BN102: the next round of a loop trains in eval mode, because an evaluation at its end left it so."""
-    if use.kind != "call" or not use.context.trains or words_of(use) != {"train", "eval"} or not use.late:
+    if use.kind != "call" or not use.context.trains or not use.late or not _by_the_loop(use):
         return None
     if use.context.meant:
         return None
@@ -121,6 +121,14 @@ def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) ->
     atom = use.late[0]
     way = [(use.path, use.at, "trained here, in the next round of the loop")]
     return verdicts.verdict(use, holding, confidence, way, Step(atom.path, atom.at))
+
+
+def _by_the_loop(use: Use) -> bool:
+    """Training mode at first and eval mode by the loop; or, made by something unknown, eval mode by nothing else."""
+    late = {(atom.path, atom.at) for atom in use.late}
+    return words_of(use) == {"train", "eval"} or all(
+        atom.word == "eval" and atom.how == "called" and (atom.path, atom.at) in late for atom in use.mode
+    )
 
 
 def train_in_evaluation(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:

@@ -87,7 +87,7 @@ class Surroundings(Inlining):
         base = function_context(node.name, owner.node.name if owner is not None else "", comments)
         decorated = any(self._is_no_grad(d) for d in node.decorators)
         return base._replace(
-            no_grad=decorated or all_of.volatile,
+            no_grad=decorated or (all_of.volatile and not all_of.trains),
             script=whole.script,
             file_trains=whole.trains,
             meant=base.meant or whole.tests,
