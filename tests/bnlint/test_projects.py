@@ -1,0 +1,41 @@
+"""Whole programs of several files: mistakes that no file shows alone, and their correct twins."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bnlint.config import Config
+from bnlint.rules.table import RULES
+from bnlint.run import lint
+
+ROOT = Path(__file__).parent / "projects"
+_EXPECTED = re.compile(r"# error: \[(BN\d+)\]$")
+
+
+def _expected(folder: Path) -> set[tuple[str, int, str]]:
+    return {
+        (file.name, number, match[1])
+        for file in folder.rglob("*.py")
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := _EXPECTED.search(line))
+    }
+
+
+def _found(folder: Path) -> set[tuple[str, int, str]]:
+    findings = lint([folder], Config(jobs=1, cache=False, min_confidence="medium"), RULES).findings
+    return {(Path(f.place.path).name, f.place.span.line, f.code) for f in findings if f.place.span}
+
+
+@pytest.mark.parametrize("project", sorted(path.name for path in ROOT.iterdir()))
+def test_mistakes_across_files_are_found(project):
+    """Each marked line is reported, and nothing else."""
+    expected = _expected(ROOT / project / "mistaken")
+    assert expected
+    assert _found(ROOT / project / "mistaken") == expected
+
+
+@pytest.mark.parametrize("project", sorted(path.name for path in ROOT.iterdir()))
+def test_their_correct_twins_are_silent(project):
+    """The same program without the mistake is not reported."""
+    assert _found(ROOT / project / "right") == set()
