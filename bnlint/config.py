@@ -30,7 +30,7 @@ class Config:
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     persona: Persona = "regular"
     min_severity: Severity = "note"
-    min_confidence: Confidence = "low"
+    min_confidence: Confidence = "medium"
     exclude: tuple[str, ...] = EXCLUDE
     extend_exclude: tuple[str, ...] = ()
     respect_gitignore: bool = True

@@ -14,7 +14,7 @@ from bnlint.run import analyse, lint_sources
 from bnlint.source import Source
 
 MARK = "# <-"
-EVERYTHING = Config(persona="auditor", jobs=-1)
+EVERYTHING = Config(persona="auditor", min_confidence="low", jobs=-1)
 Where = tuple[str, int, str]  # path, line, code
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)

@@ -39,7 +39,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("per-file-ignores", "lists by pattern", (), "Rules not to report in the files that match a pattern.", '{"tests/**" = ["BN1"]}'),
     Option("persona", "choice", "regular", "Who reads the report: `regular` wants what is almost always right, `pedantic` also matters of taste, `auditor` also what may be a false alarm.", '"pedantic"', PERSONAS),
     Option("min-severity", "choice", "note", "The least severity to report.", '"warning"', SEVERITIES),
-    Option("min-confidence", "choice", "low", "The least confidence to report.", '"high"', CONFIDENCES),
+    Option("min-confidence", "choice", "medium", "The least confidence to report.", '"high"', CONFIDENCES),
     Option("exclude", "strings", EXCLUDE, "Files and folders not to read: names or patterns, relative to the folder that is searched.", '["third_party", "*_pb2.py"]'),
     Option("extend-exclude", "strings", (), "Patterns to add to `exclude`.", '["experiments/old"]'),
     Option("respect-gitignore", "boolean", True, "Whether files that git ignores are left out.", "false"),

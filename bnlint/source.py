@@ -170,12 +170,17 @@ def _nothing(_path: str) -> bool:
 
 
 def _gitignored(root: Path) -> Callable[[str], bool]:
-    """Whether git would ignore a path below `root`: by the ignore files of `root` and of the folders above it."""
+    """Whether git would ignore a path below `root`: by the ignore files of `root` and of the folders above it.
+
+    A file above that ignores `root` itself has no say: who names an ignored folder wants to see into it.
+    """
     specs: list[tuple[str, Callable[[str], bool]]] = []
     prefix = ""
     for folder in (root, *root.absolute().parents):
         if (folder / ".gitignore").is_file():
-            specs.append((prefix, _spec(folder / ".gitignore")))
+            match = _spec(folder / ".gitignore")
+            if not (prefix and match(prefix)):
+                specs.append((prefix, match))
         if (folder / ".git").exists():
             break
         prefix = f"{folder.absolute().name}/{prefix}"

@@ -139,6 +139,7 @@ def test_sources_are_found_sorted_without_what_is_excluded_or_ignored_by_git(tre
     """No virtual environments, no caches, no loops."""
     assert paths(tree) == ["a.py", "pkg/b.py", "pkg/e.ipynb"]
     assert paths(tree, Selection(gitignore=False)) == ["a.py", "pkg/b.py", "pkg/e.ipynb", "pkg/gen/c.py"]
+    assert paths(tree, Selection(), "pkg/gen") == ["pkg/gen/c.py"]  # named on purpose
     assert paths(tree, Selection(exclude=("pkg", ".git"))) == ["a.py", "venv/d.py"]
     assert paths(tree, Selection(exclude=("pkg/*.py", "venv", ".git"))) == ["a.py", "pkg/e.ipynb"]
 

@@ -2,6 +2,8 @@
 
 from functools import cached_property
 
+from bnlint.facts import model as m
+from bnlint.facts.walk import dotted, walk
 from bnlint.project.contents import Content, Contents, join
 from bnlint.project.keras.classes import Classes
 from bnlint.project.keras.flags import Flags
@@ -10,6 +12,8 @@ from bnlint.project.keras.losses import Losses
 from bnlint.project.keras.tapes import Tapes
 from bnlint.project.keras.version import Versions
 from bnlint.project.names import Definition
+
+_MAKERS = frozenset({"Sequential", "Model", "load_model", "model_from_json", "clone_model"})
 
 
 class Keras:
@@ -48,6 +52,17 @@ class Keras:
     def flags(self) -> Flags:
         """Modes that calls state."""
         return Flags(self.calls)
+
+    @cached_property
+    def makes_models(self) -> bool:
+        """Whether any file makes or defines a model, which could tell what a model given to a function holds."""
+        names = self.calls.names
+        return any(
+            isinstance(node, m.Class) or (dotted(node.func) or "").rsplit(".", 1)[-1] in _MAKERS
+            for file in names.files.values()
+            for node in walk(file.body)
+            if isinstance(node, m.Class | m.Call)
+        )
 
     def of_self(self, cls: Definition) -> Content:
         """What an object of a project's class holds, with what its makers give it (``MyModel(inputs, outputs)``)."""

@@ -105,6 +105,7 @@ def _finding(
     if content.known and not content.held:
         return
     paired = project.keras.flags.told_elsewhere(call, file.path)
+    alone = not content.known and not project.keras.makes_models
     worst = min(content.held, key=lambda h: (not h.sure, h.kind != "norm", h.at), default=None)
     effect = "its batch norm and dropout run in inference mode"
     if worst is not None:
@@ -115,7 +116,7 @@ def _finding(
         call.at,
         related=related,
         fix=Fix("Say training=True", "safe", (Edit(call.at, "add_keyword", ("training", "True")),)),
-        confidence="high" if content.sure else "medium" if paired else "low",
+        confidence="high" if content.sure else "medium" if paired or alone else "low",
         model=dotted(call.func) or "the model",
         effect=effect,
     )
