@@ -159,7 +159,7 @@ class Calls:
     def sites_in(self, path: str) -> Iterator[Site]:
         """Every call of one file."""
         for scope in self.names.scopes(path).values():
-            for node in own_nodes(scope, self.names.files[path]):
+            for node in own_nodes(scope):
                 if isinstance(node, m.Call):
                     yield Site(node, scope)
 
@@ -191,7 +191,7 @@ class Calls:
         return Passed(Value(value, home), site, explicit)
 
 
-def own_nodes(scope: Scope, _file: m.FileFacts) -> list[m.Node]:
+def own_nodes(scope: Scope) -> list[m.Node]:
     """Records that are evaluated in `scope` itself: nested functions and classes only with decorators and defaults."""
     return scope.own
 

@@ -36,12 +36,11 @@ class Forwarding:
 
     def missing_in(self, path: str) -> Iterator[NotForwarded]:
         """Such calls of one file."""
-        file = self.names.files[path]
         for scope in self.names.scopes(path).values():
             flag = _flag(scope)
             if flag is None:
                 continue
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 if isinstance(node, m.Call):
                     yield from self._missing(node, flag.name, scope)
 
@@ -70,7 +69,7 @@ class Forwarding:
         """Names of flags that reach a batch norm inside a function."""
         if function.key not in self._uses:
             found: set[str] = set()
-            for node in own_nodes(function.scope, self.names.files[function.path]):
+            for node in own_nodes(function.scope):
                 if isinstance(node, m.Call) and self._is_norm(node.func, function.scope):
                     found.update(n.id for arg in node.args for n in _names(arg.value))
             self._uses[function.key] = found

@@ -47,7 +47,7 @@ class Norms:
     def uses(self, path: str) -> Iterator[NormUse]:
         """All uses in one file, in no particular order."""
         for scope in self.names.scopes(path).values():
-            for node in own_nodes(scope, self.names.files[path]):
+            for node in own_nodes(scope):
                 if isinstance(node, m.Call):
                     yield from self._of_call(Site(node, scope))
                 elif isinstance(node, m.If):

@@ -93,10 +93,10 @@ class Flows:
         first, last = self._reach(statement, scope)
         for inner in self.names.scopes(scope.path).values():
             if inner.parent is not None and _inside(inner, scope) and inner is not scope and name not in inner.names:
-                nodes = own_nodes(inner, self.names.files[scope.path])
+                nodes = own_nodes(inner)
                 if any(isinstance(n, m.Name) and n.id == name for n in nodes):
                     raise _Used
-        for node in own_nodes(scope, self.names.files[scope.path]):
+        for node in own_nodes(scope):
             if not isinstance(node, m.Name) or node.id != name or self._is_target(node, scope):
                 continue
             if node.at > last or node.at >= first:
@@ -131,7 +131,7 @@ class Flows:
         key = (scope.path, None if scope.node is None else scope.node.at)
         if key not in self._parents:
             above: dict[int, m.Node] = {}
-            for one in own_nodes(scope, self.names.files[scope.path]):
+            for one in own_nodes(scope):
                 for child in children(one):
                     above[child.at] = one
             self._parents[key] = above
@@ -180,7 +180,7 @@ class Flows:
         for inner in self.names.scopes(made.scope.path).values():
             if inner is not made.scope and (not _inside(inner, made.scope) or name in inner.names):
                 continue
-            for node in own_nodes(inner, self.names.files[made.scope.path]):
+            for node in own_nodes(inner):
                 if not isinstance(node, m.Name) or node.id != name or self._is_target(node, inner):
                     continue
                 if inner is not made.scope or parent.at < node.at < rebound:
@@ -210,7 +210,7 @@ class Flows:
         for inner in self.names.scopes(function.path).values():
             if not _inside(inner, home):
                 continue
-            for node in own_nodes(inner, self.names.files[function.path]):
+            for node in own_nodes(inner):
                 if isinstance(node, m.Name) and node.id == function.node.name and not self._harmless(node, inner):
                     return True
         return False

@@ -46,11 +46,10 @@ class Modes:
         held = self._layers()
         if not held:
             return
-        file = self.names.files[path]
         for scope in self.names.scopes(path).values():
             if not isinstance(scope.node, m.Function) or not _EVALUATION.search(scope.node.name):
                 continue
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 if isinstance(node, m.Call) and (framework := self._of_model(node, scope, held)) is not None:
                     yield Unswitched(node, scope, framework, held[framework])
                     break
@@ -59,9 +58,8 @@ class Modes:
         """Evaluation steps that a function runs after ``model.train()`` although neither calls ``model.eval()``."""
         if not self._imports(path, "nnx") or "nnx" in self._layers():
             return  # where nobody switches at all, the evaluation function is the place to say so
-        file = self.names.files[path]
         for scope in self.names.scopes(path).values():
-            calls = [node for node in own_nodes(scope, file) if isinstance(node, m.Call)]
+            calls = [node for node in own_nodes(scope) if isinstance(node, m.Call)]
             switched = {name: call for call in calls if (name := _switched(call, "train")) is not None}
             if not switched or any(_switched(call, word) for call in calls for word in ("eval", "set_attributes")):
                 continue

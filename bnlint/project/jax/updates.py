@@ -125,7 +125,7 @@ class Updates:
         """``logits, updates = model.apply(…)``: only with ``mutable=`` does apply give two things."""
         if "batch_stats" not in self._words(call.args[0].value, scope):
             return False
-        for node in own_nodes(scope, self.names.files[scope.path]):
+        for node in own_nodes(scope):
             if isinstance(node, m.Assign) and node.value is call:
                 target = node.targets[0]
                 return isinstance(target, m.Seq) and len(target.items) == 2
@@ -152,11 +152,10 @@ class Updates:
 
     def lost_in_jit(self, path: str) -> Iterator[tuple[m.Call, Scope]]:
         """``nnx.merge`` in a function under plain ``jax.jit`` that trains the model and gives no state back."""
-        file = self.names.files[path]
         for scope in self.names.scopes(path).values():
             if not isinstance(scope.node, m.Function) or not self._plain_jit(scope):
                 continue
-            calls = [node for node in own_nodes(scope, file) if isinstance(node, m.Call)]
+            calls = [node for node in own_nodes(scope) if isinstance(node, m.Call)]
             called = {self.names.qualified(call.func, scope) or "" for call in calls}
             if "flax.nnx.merge" not in called or not self._trains(scope, calls) or self._gives_back(scope):
                 continue

@@ -65,7 +65,7 @@ class Classes:
         return any(isinstance(a, External) and keras.MODELS.search(a.name) for a in self.names.ancestors(cls))
 
     def _untold(self, cls: Definition, method: Definition) -> Iterator[InnerCall]:
-        for node in own_nodes(method.scope, self.names.files[method.path]):
+        for node in own_nodes(method.scope):
             if not isinstance(node, m.Call) or not node.args or not self._on_self(node.func, method.scope):
                 continue
             if any(arg.keyword in keras.TRAINING_WORDS or arg.star for arg in node.args):

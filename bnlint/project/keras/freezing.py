@@ -29,9 +29,8 @@ class Freezing:
 
     def toggles_in(self, path: str) -> Iterator[Toggle]:
         """Models of the file that are never unfrozen again."""
-        file = self.names.files[path]
         scopes = [s for s in self.names.scopes(path).values() if not isinstance(s.node, m.Class)]
-        nodes = [(scope, list(own_nodes(scope, file))) for scope in scopes]
+        nodes = [(scope, list(own_nodes(scope))) for scope in scopes]
         every = [node for _, own in nodes for node in own]
         if any(_unfreezes(node) for node in every):
             return

@@ -29,9 +29,8 @@ class Losses:
 
     def calls_in(self, path: str) -> Iterator[LossCall]:
         """Training calls in one file."""
-        file = self.calls.names.files[path]
         for scope in self.calls.names.scopes(path).values():
-            nodes = list(own_nodes(scope, file))
+            nodes = list(own_nodes(scope))
             yield from self._stateless(nodes, scope)
             if any(isinstance(node, m.Call) and _is_backward(node) for node in nodes):
                 yield from self._before_backward(nodes, scope)

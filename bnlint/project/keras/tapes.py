@@ -57,9 +57,9 @@ class Tapes:
         return self._by_path.get(path, [])
 
     def _all(self) -> Iterator[TapeCall]:
-        for path, file in self.names.files.items():
+        for path in self.names.files:
             for scope in self.names.scopes(path).values():
-                if any(isinstance(node, m.With) and self._tape_names(node, scope) for node in own_nodes(scope, file)):
+                if any(isinstance(node, m.With) and self._tape_names(node, scope) for node in own_nodes(scope)):
                     yield from self._block(block_of(scope, self.names), None, scope)
 
     def _tape_names(self, node: m.With, scope: Scope) -> set[str]:
@@ -78,7 +78,7 @@ class Tapes:
     def _owners(self, tapes: set[str], scope: Scope) -> frozenset[str]:
         """Dotted names of the models whose variables the gradients of `tapes` are taken for."""
         found: set[str] = set()
-        for node in own_nodes(scope, self.names.files[scope.path]):
+        for node in own_nodes(scope):
             sources = _sources(node, tapes) if isinstance(node, m.Call) else None
             if sources is not None:
                 found |= self._owners_in(sources, scope, 0)

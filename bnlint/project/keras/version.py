@@ -35,7 +35,7 @@ class Versions:
             node.value.value
             for path, file in self.names.files.items()
             for scope in self.names.scopes(path).values()
-            for node in own_nodes(scope, file)
+            for node in own_nodes(scope)
             if isinstance(node, m.Assign) and _sets_backend(node) and isinstance(node.value, m.Const)
         }
         word = words.pop() if len(words) == 1 else None
@@ -48,9 +48,8 @@ class Versions:
 
     def _read(self, path: str) -> set[Generation]:
         found: set[Generation] = set()
-        file = self.names.files[path]
         for scope in self.names.scopes(path).values():
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 hint = _of_node(node)
                 if hint is None and isinstance(node, m.Attr):
                     name = self.names.qualified(node, scope)

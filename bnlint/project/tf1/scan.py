@@ -54,7 +54,7 @@ def scan(names: Names, path: str) -> Scan:
     pretrained = False
     for scope in names.scopes(path).values():
         used: set[str] = set()
-        for node in own_nodes(scope, names.files[path]):
+        for node in own_nodes(scope):
             if isinstance(node, m.Name):
                 used.add(node.id)
             elif isinstance(node, m.Attr):

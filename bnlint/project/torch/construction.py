@@ -55,7 +55,7 @@ class Construction:
         keras = not torch and scope.node.name == "call" and self._is_keras(cls)
         if not torch and not keras:
             return
-        for node in own_nodes(scope, file):
+        for node in own_nodes(scope):
             if isinstance(node, m.Call):
                 maker = self._maker(node.func, scope)
                 found = self._kind(maker, scope, keras=keras) if maker is not None else None
@@ -94,7 +94,7 @@ class Construction:
         for scope in self.names.scopes(file.path).values():
             if isinstance(scope.node, m.Class):
                 continue
-            nodes = list(own_nodes(scope, file))
+            nodes = list(own_nodes(scope))
             for target, source, body in _loops(nodes):
                 if (
                     _is_children(source)

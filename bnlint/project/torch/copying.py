@@ -39,7 +39,7 @@ class Copying:
         for scope in self.names.scopes(file.path).values():
             if isinstance(scope.node, m.Class | m.Lambda):
                 continue
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 copy = self._copy(node, scope) if isinstance(node, m.For) else None
                 if copy is not None and not self._touches_buffers(scope, file):
                     yield copy
@@ -117,7 +117,7 @@ class Copying:
         for scope in self.names.scopes(file.path).values():
             if isinstance(scope.node, m.Class):
                 continue
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 if (
                     isinstance(node, m.Call)
                     and self.names.qualified(node.func, scope) in table.AVERAGED
@@ -147,7 +147,7 @@ class Copying:
     def saved_without_buffers(self, file: m.FileFacts) -> Iterator[m.Call]:
         """``torch.save`` of the parameters only."""
         for scope in self.names.scopes(file.path).values():
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 saves = (
                     isinstance(node, m.Call) and node.args and self.names.qualified(node.func, scope) == "torch.save"
                 )

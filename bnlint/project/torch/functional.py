@@ -69,7 +69,7 @@ class Functional:
     def _named(self, file: m.FileFacts, wanted: frozenset[str]) -> Iterator[tuple[m.Call, Scope, str]]:
         lasts = {name.rsplit(".", 1)[-1] for name in wanted}
         for scope in self.names.scopes(file.path).values():
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 if isinstance(node, m.Call) and _may_be(node.func, lasts, scope):
                     name = self.names.qualified(node.func, scope)
                     if name in wanted and name is not None:

@@ -83,7 +83,7 @@ def _mentioned(verdicts: Verdicts, function: Definition) -> bool:
     name, machine = function.node.name, verdicts.machine
     for file in verdicts.programs.files(function.path):
         for scope in machine.names.scopes(file.path).values():
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 named = node.id if isinstance(node, m.Name) else node.name if isinstance(node, m.Attr) else ""
                 if named == name and isinstance(node, m.Name | m.Attr):
                     meaning = machine.names.resolve(node, scope)

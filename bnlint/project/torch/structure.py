@@ -66,7 +66,7 @@ class Structure:
             if isinstance(scope.node, m.Class):
                 yield from self._in_forward(scope, file)
                 continue
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 for one, two in _in_row(node):
                     if isinstance(one, m.Call) and self._is_norm(two, scope):
                         yield one, two, scope
@@ -108,7 +108,7 @@ class Structure:
     def named(self, file: m.FileFacts, wanted: frozenset[str]) -> Iterator[m.Call]:
         """Calls of these functions."""
         for scope in self.names.scopes(file.path).values():
-            for node in own_nodes(scope, file):
+            for node in own_nodes(scope):
                 if isinstance(node, m.Call) and self.names.qualified(node.func, scope) in wanted:
                     yield node
 

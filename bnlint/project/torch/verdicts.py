@@ -55,7 +55,7 @@ class Verdicts:
         names = self.machine.names
         for file in self.programs.files(path):
             for scope in names.scopes(file.path).values():
-                for node in own_nodes(scope, file):
+                for node in own_nodes(scope):
                     name = names.qualified(node.func, scope) if isinstance(node, m.Call) else None
                     zoo = zoo_of(name) if name is not None else None
                     if zoo is not None and zoo.holds:
