@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from bnlint.facts import model as m
-from bnlint.frameworks import tf1
 from bnlint.project.calls import Calls, Site
 from bnlint.project.names import Definition, Parameter, Value
 from bnlint.project.scopes import Scope
@@ -140,15 +139,6 @@ class Flags:
                 default = self.of(passed.value.expr, passed.value.scope, depth)
                 found |= default._replace(left=((passed.site, default.true),))
         return found
-
-    def is_flag_like(self, expr: m.Expr, scope: Scope) -> bool:
-        """Whether `expr` is plainly a training flag: a bool, a flag's name, a bool placeholder or a comparison."""
-        if isinstance(expr, m.Const):
-            return isinstance(expr.value, bool)
-        if isinstance(expr, m.Op):
-            return expr.op in ("not", "==", "!=", "and", "or", "is")
-        name = expr.id if isinstance(expr, m.Name) else expr.name if isinstance(expr, m.Attr) else ""
-        return tf1.FLAG_NAMES.match(name) is not None and name not in ("mode", "test", "phase")
 
 
 def _frozen_unless_asked(expr: m.Expr) -> bool:

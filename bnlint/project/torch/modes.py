@@ -122,7 +122,9 @@ class Walker(Surroundings):
         """``if …: net.train()`` after an eval() is a restoration that depends on something: no mistake is seen there."""
         for loc in {*then.modes, *other.modes}:
             if loc in saved:
-                self.state.modes[loc] = saved[loc]
+                # ``if was_training: net.eval()`` leaves eval mode either way, ``net.train()`` what there was before.
+                asked = then.mode(loc)
+                self.state.modes[loc] = asked if _only(asked, "eval") else saved[loc]
                 continue
             was, one, two = before.mode(loc), then.mode(loc), other.mode(loc)
             back = (two == was and _only(one, "train")) or (one == was and _only(two, "train"))

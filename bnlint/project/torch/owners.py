@@ -1,6 +1,5 @@
 """Whose class is it: a torch module, a framework's class whose hooks run in the right mode, or anybody's."""
 
-from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External, Names
 from bnlint.project.scopes import Scope
@@ -24,15 +23,6 @@ class Owners:
             bases = self.names.ancestors(cls)
             self._managed[cls.key] = any(isinstance(b, External) and _is_managed(b.name) for b in bases)
         return self._managed[cls.key]
-
-    def bases_known(self, cls: Definition) -> bool:
-        """Whether every base of the class was found (or it has none)."""
-        for ancestor in self.names.ancestors(cls):
-            if isinstance(ancestor, Definition) and isinstance(ancestor.node, m.Class):
-                plain = [b for b in ancestor.node.bases if b.keyword is None]
-                if len(self.names.bases(ancestor)) < len(plain):
-                    return False
-        return True
 
 
 def _is_managed(name: str) -> bool:

@@ -115,7 +115,11 @@ def _finding(
         file.path,
         call.at,
         related=related,
-        fix=Fix("Say training=True", "safe", (Edit(call.at, "add_keyword", ("training", "True")),)),
+        fix=Fix(
+            "Say training=True",
+            "safe" if content.sure else "unsafe",
+            (Edit(call.at, "add_keyword", ("training", "True")),),
+        ),
         confidence="high" if content.sure else "medium" if paired or alone else "low",
         model=dotted(call.func) or "the model",
         effect=effect,
