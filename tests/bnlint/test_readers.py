@@ -59,6 +59,8 @@ def test_files_are_read_alike(file):
     inside = {id(n) for node in mine.nodes if isinstance(node, ast.JoinedStr) for n in ast.walk(node)}
     numbers = [n for n in range(len(mine.nodes)) if id(mine.nodes[n]) not in inside][:: max(1, len(mine.nodes) // 400)]
     places, trees = locate(data, numbers), spans(theirs, numbers)
+    if theirs.module.bytes != data:
+        return  # LibCST drops spaces after a conversion (`{x!s :10}`, new in Python 3.12), so its places are its own
     for number in numbers:
         if not isinstance(mine.nodes[number], ast.GeneratorExp | ast.Tuple | ast.stmt):  # parentheses count differently
             assert places[number] == trees[number], ast.dump(mine.nodes[number])
