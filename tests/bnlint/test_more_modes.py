@@ -1,16 +1,9 @@
 """PyTorch: the mode of a network on its way through branches, loops, blocks and copies; and workers of the pool at work."""
 
-import contextlib
-import gc
-import multiprocessing
-import signal
-import threading
-
 import pytest
 
 from bnlint.config import Config
 from bnlint.examples import found_in
-from bnlint.facts import pool
 from bnlint.rules.table import RULES
 
 DEFAULT = Config(jobs=-1)
@@ -136,75 +129,3 @@ def test_a_block_of_ones_own_puts_the_network_in_eval_mode_and_back():
     """A context manager that is given the network may do anything with it, inside."""
     body = "with evaluating(model):\n    with torch.no_grad():\n        for images, targets in loader:\n            correct += model(images).argmax(1).eq(targets).sum()\nreturn correct"
     assert reported(body) == []
-
-
-# --- a worker, run in this process ---
-
-
-def double(task):
-    """Work of the pool."""
-    if task == "bad":
-        raise ValueError(task)
-    if task == "deep":
-        raise RecursionError
-    return task * 2
-
-
-class _Left(Exception):
-    """The worker has ended its process."""
-
-
-@pytest.fixture
-def _as_a_process(monkeypatch):
-    """Let a worker live in this process: its end is an exception, and what it changes of the interpreter is put back."""
-
-    def leave(code):
-        raise _Left(code)
-
-    monkeypatch.setattr(pool.os, "_exit", leave)
-    old = signal.getsignal(signal.SIGINT)
-    yield
-    signal.signal(signal.SIGINT, old)
-    gc.enable()
-
-
-@pytest.mark.usefixtures("_as_a_process")
-def test_a_worker_answers_every_task_and_ends_with_its_parent():
-    """Failures are sentences; a closed pipe is the end; connections of its siblings are closed at once."""
-    ours, theirs = multiprocessing.Pipe()
-    sibling, rest = multiprocessing.Pipe()
-    for task in ("a", "bad", "deep", "b"):
-        ours.send((task,))
-    answers = []
-
-    def parent():
-        answers.extend(ours.recv() for _ in range(4))
-        ours.close()
-
-    thread = threading.Thread(target=parent)
-    thread.start()
-    with pytest.raises(_Left):
-        pool._serve(theirs, [sibling], double)
-    thread.join()
-    assert answers == [
-        ("aa", None),
-        (None, "the analysis failed: ValueError: bad"),
-        (None, "nested too deeply to be analysed"),
-        ("bb", None),
-    ]
-    assert sibling.closed
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # Ctrl-C is the parent's affair
-    rest.close()
-    with contextlib.suppress(OSError):
-        theirs.close()
-
-
-@pytest.mark.usefixtures("_as_a_process")
-def test_a_worker_whose_parent_is_gone_ends_quietly():
-    """Nobody is left to read its answer."""
-    ours, theirs = multiprocessing.Pipe()
-    ours.send(("a",))
-    ours.close()
-    with pytest.raises(_Left):
-        pool._serve(theirs, [], double)
-    theirs.close()
