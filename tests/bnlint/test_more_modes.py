@@ -1,4 +1,4 @@
-"""PyTorch: the mode of a network on its way through branches, loops, blocks and copies; and workers of the pool at work."""
+"""PyTorch: the mode of a network on its way through branches, loops, blocks and copies."""
 
 import pytest
 
