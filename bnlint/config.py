@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from bnlint.errors import ConfigError
 from bnlint.finding import Confidence, Persona, Severity
+from bnlint.frameworks.known import Known
 from bnlint.options import ALL, OPTIONS, Option
 from bnlint.source import EXCLUDE, Selection
 
@@ -37,6 +38,7 @@ class Config:
     force_exclude: bool = False
     whole_project: bool = True
     target: tuple[tuple[str, str], ...] = ()
+    names: tuple[tuple[str, tuple[str, ...]], ...] = ()
     rules: tuple[str, ...] = ()
     baseline: str = ""
     unfixable: tuple[str, ...] = ()
@@ -53,6 +55,11 @@ class Config:
     def selection(self) -> Selection:
         """Which files are read."""
         return Selection((*self.exclude, *self.extend_exclude), self.respect_gitignore, self.force_exclude)
+
+    @property
+    def known(self) -> Known:
+        """Names that are added to the tables."""
+        return Known(**{key.replace("-", "_"): some for key, some in self.names})
 
     def selected(self) -> tuple[str, ...]:
         """Codes and beginnings of codes that are asked for."""
@@ -137,10 +144,8 @@ def _checked(option: Option, value: Any, where: str) -> Any:
         if value not in option.choices:
             raise ConfigError(f"{where}: got {value!r}, expected one of {', '.join(option.choices)}")
         return value
-    if option.kind == "lists by pattern":
-        if not isinstance(value, dict) or not all(_is_strings(item) for item in value.values()):
-            raise ConfigError(f"{where}: got {value!r}, expected a table of lists of strings, such as {option.example}")
-        return tuple((pattern, tuple(codes)) for pattern, codes in value.items())
+    if option.kind in {"lists by pattern", "lists by name"}:
+        return _lists(option, value, where)
     if option.kind == "strings by name":
         return _by_name(option, value, where)
     if option.kind == "strings":
@@ -148,6 +153,19 @@ def _checked(option: Option, value: Any, where: str) -> Any:
             raise ConfigError(f"{where}: got {value!r}, expected a list of strings, such as {option.example}")
         return tuple(value)
     return _scalar(option, value, where)
+
+
+def _lists(option: Option, value: Any, where: str) -> Any:
+    if not isinstance(value, dict) or not all(_is_strings(item) for item in value.values()):
+        raise ConfigError(f"{where}: got {value!r}, expected a table of lists of strings, such as {option.example}")
+    for name, items in cast("dict[str, list[str]]", value).items():
+        if option.choices and name not in option.choices:
+            raise ConfigError(
+                f"{where}: got the key {name!r}, expected a kind of names{_nearest(name, option.choices)}"
+            )
+        if option.choices and not all(item.strip(" .") for item in items):
+            raise ConfigError(f"{where}: got an empty name for {name}, which would mean every name")
+    return tuple((name, tuple(items)) for name, items in value.items())
 
 
 def _by_name(option: Option, value: Any, where: str) -> Any:
@@ -178,7 +196,7 @@ def settings(config: Config) -> str:
     lines = [f"# from {config.file}" if config.file is not None else "# no configuration file: the defaults"]
     for option in OPTIONS:
         value = getattr(config, option.attribute)
-        empty_table = value == () and option.kind in {"lists by pattern", "strings by name"}
+        empty_table = value == () and option.kind in {"lists by pattern", "strings by name", "lists by name"}
         lines.append(f"{option.key} = {'{}' if empty_table else _toml(value)}")
     return "\n".join(lines) + "\n"
 

@@ -2,10 +2,19 @@
 
 from typing import Literal, NamedTuple
 
+from bnlint.frameworks.known import KEYS
 from bnlint.source import EXCLUDE
 
 Kind = Literal[
-    "strings", "string", "boolean", "whole number", "number", "choice", "lists by pattern", "strings by name"
+    "strings",
+    "string",
+    "boolean",
+    "whole number",
+    "number",
+    "choice",
+    "lists by pattern",
+    "strings by name",
+    "lists by name",
 ]
 
 
@@ -46,6 +55,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("force-exclude", "boolean", False, "Whether `exclude` also holds for files named on the command line, as pre-commit does.", "true"),
     Option("whole-project", "boolean", True, "Whether the rest of the project around the given files is read to understand them.", "false"),
     Option("target", "strings by name", (), "Versions of the frameworks that the code runs with, where their habits differ.", '{keras = "3", torch = "2.4"}', FRAMEWORKS),
+    Option("names", "lists by name", (), "Names of your own to add to the tables. Full dotted names: `batch-norm` and `dropout` (layers, or functions that make them), `insensitive` (networks that hold nothing with a mode), `mode-frameworks` (beginnings of base classes whose trainer switches modes itself). Words inside names: `evaluation-loaders`, `training-loaders`, `evaluation-functions`. Phrases of names and comments: `intent` (an unusual mode is meant).", '{batch-norm = ["mypkg.nn.MyBN"], evaluation-loaders = ["gallery"]}', KEYS),
     Option("rules", "strings", (), "Modules with rules of your own, as dotted names or paths relative to this file. They are imported: name only code you trust.", '["tools/our_rules.py"]'),
     Option("baseline", "string", "", "File of known findings that are not reported.", '"bnlint-baseline.json"'),
     Option("unfixable", "strings", (), "Rules whose fixes are never applied.", '["BN205"]'),

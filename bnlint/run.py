@@ -67,7 +67,7 @@ def analyse(
         wanted = needs(texts).numbers
         facts = _collect(texts, config, wanted, known)
         return Analysis(tuple(texts), facts, tuple(_judge(texts, facts, range(len(texts)), config, rules)))
-    base = (repr(config.target), repr(config.size_limit), *(rule.meta.code for rule in rules))
+    base = (repr(config.target), repr(config.names), repr(config.size_limit), *(rule.meta.code for rule in rules))
     whole = key((*base, *_names(texts, range(len(texts)))))
     found = cache.get(whole)
     if found is None:
@@ -88,7 +88,7 @@ def _judge(
     texts: Sequence[Text], facts: Sequence[FileFacts], numbers: Iterable[int], config: Config, rules: Sequence[Rule]
 ) -> list[Finding]:
     files = [(facts[n], texts[n]) for n in numbers if texts[n].source.reported]
-    found = judge(files, link(facts), rules, jobs=config.jobs, limit=config.time_limit)
+    found = judge(files, link(facts, config.known), rules, jobs=config.jobs, limit=config.time_limit)
     return located(found, {text.source.path: text for text in texts})
 
 

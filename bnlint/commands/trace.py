@@ -1,9 +1,10 @@
 """``bnlint explain --trace FILE:LINE``: what the analysis believes of the networks that a line calls."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from bnlint.config import Config
+from bnlint.config import Config, find, load
 from bnlint.errors import BnlintError
 from bnlint.facts.collect import collect, needs, read_all
 from bnlint.facts.locate import locate
@@ -17,12 +18,14 @@ def trace(where: str) -> int:
     name, _, number = where.rpartition(":")
     if not name or not number.isdigit():
         raise BnlintError(f"got {where!r}, expected a file and a line, such as train.py:42")
-    file, config = Path(name), Config(jobs=1)
+    file = Path(name)
     if not file.is_file():
         raise BnlintError(f"got {name!r}, expected a file that exists")
+    found_config = find(file.absolute().parent)
+    config = replace(load(found_config) if found_config is not None else Config(), jobs=1)
     texts = read_all(discover([file], config.selection, around=config.whole_project), size_limit=config.size_limit)
     wanted = needs(texts).numbers
-    project = link(tuple(collect(texts, jobs=config.jobs, time_limit=config.time_limit, wanted=wanted)))
+    project = link(tuple(collect(texts, jobs=1, time_limit=config.time_limit, wanted=wanted)), config.known)
     data = {text.source.path: text.source.read() for text in texts}
     path = next(text.source.path for text in texts if text.source.reported)
     found = _on_line(project, path, data[path], int(number))

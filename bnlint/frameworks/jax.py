@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from bnlint.frameworks.known import BATCH_NORM, DROPOUT
+
 Kind = Literal["norm", "dropout"]
 
 _MODE: tuple[tuple[re.Pattern[str], Kind], ...] = (
@@ -11,6 +13,7 @@ _MODE: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"^haiku\.nets\.(?:ResNet|MobileNet)\w*$"), "norm"),
     (re.compile(r"^(?:flax\.(?:linen|nnx)|equinox\.nn)\b.*\.Dropout$"), "dropout"),
 )
+_CONFIGURED: dict[str, Kind] = {BATCH_NORM: "norm", DROPOUT: "dropout"}
 GRADIENTS = re.compile(r"^(?:jax|equinox|flax\.nnx|haiku|flax\.linen)\.(?:filter_)?(?:value_and_)?grad$")
 # Wrappers that call the function they are given with the same arguments and results.
 TRANSPARENT = re.compile(
@@ -27,4 +30,6 @@ EVAL_FLAGS = frozenset(
 @lru_cache(maxsize=8192)
 def mode_layer(name: str) -> Kind | None:
     """The kind of mode-dependent layer of that full name."""
+    if name in _CONFIGURED:
+        return _CONFIGURED[name]
     return next((kind for pattern, kind in _MODE if pattern.search(name)), None)

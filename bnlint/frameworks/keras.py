@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from bnlint.frameworks.known import BATCH_NORM, DROPOUT
+
 Kind = Literal["norm", "dropout", "noise"]
 
 _ROOT = r"^(?:tensorflow(?:\.compat\.v[12])?(?:\.python)?\.keras|tensorflow_core\.keras|tf_keras|keras(?:_core)?)\."
@@ -16,6 +18,7 @@ _MODE: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(rf"{_LAYERS}(?:GaussianNoise|Random(?:Flip|Rotation|Crop|Zoom|Translation|Contrast|Brightness))$"), "noise"),
     (re.compile(r"^tensorflow_addons\.layers\.StochasticDepth$"), "dropout"),
 )  # fmt: skip
+_CONFIGURED: dict[str, Kind] = {BATCH_NORM: "norm", DROPOUT: "dropout"}
 # Networks of keras.applications with batch norm (VGG has none; ConvNeXt normalises layers).
 _APPLICATIONS = re.compile(
     rf"{_ROOT}(?:src\.)?applications\b.*\.(?:ResNet|MobileNet|EfficientNet|DenseNet|Inception|Xception|NASNet|RegNet)\w*$"
@@ -46,6 +49,8 @@ _KERAS_3 = re.compile(rf"{_ROOT}(?:src\.)?(?:ops|random|distribution|export|savi
 @lru_cache(maxsize=8192)
 def mode_layer(name: str) -> Kind | None:
     """The kind of mode-dependent layer of that full name; a whole network counts as what it holds."""
+    if name in _CONFIGURED:
+        return _CONFIGURED[name]
     if _APPLICATIONS.search(name):
         return "norm"
     return next((kind for pattern, kind in _MODE if pattern.search(name)), None)

@@ -7,6 +7,8 @@ or word, add it to the table; nothing here is code.
 import re
 from typing import Final, Literal, NamedTuple
 
+from bnlint.frameworks.known import BATCH_NORM, DROPOUT
+
 Kind = Literal["batch norm", "instance norm", "dropout"]
 
 # Where the classes of torch.nn can be imported from.
@@ -31,6 +33,8 @@ _LAYERS: Final[dict[str, Kind]] = {
 
 MODE_LAYERS: Final[dict[str, Kind]] = {
     **{prefix + name: kind for prefix in NN for name, kind in _LAYERS.items()},
+    BATCH_NORM: "batch norm",
+    DROPOUT: "dropout",
     "apex.parallel.SyncBatchNorm": "batch norm",
     "inplace_abn.ABN": "batch norm",
     "inplace_abn.InPlaceABN": "batch norm",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from bnlint.facts.model import FileFacts
+from bnlint.frameworks.known import NOTHING, Known
 from bnlint.project.calls import Calls
 from bnlint.project.constants import Constants
 from bnlint.project.contents import Contents
@@ -19,13 +20,14 @@ from bnlint.project.torch import Torch
 class Project:
     """Everything known of the program."""
 
-    def __init__(self, files: Sequence[FileFacts]) -> None:
+    def __init__(self, files: Sequence[FileFacts], known: Known = NOTHING) -> None:
         self.files = tuple(files)
+        self.known = known
 
     @cached_property
     def names(self) -> Names:
         """What names mean, across files."""
-        return Names(self.files)
+        return Names(self.files, self.known.meanings())
 
     @cached_property
     def calls(self) -> Calls:
@@ -40,7 +42,7 @@ class Project:
     @cached_property
     def torch(self) -> Torch:
         """PyTorch: layers with a mode, and the mode each object is in."""
-        return Torch(self.names, self.calls)
+        return Torch(self.names, self.calls, self.known)
 
     @cached_property
     def constants(self) -> Constants:
@@ -73,6 +75,6 @@ class Project:
         return Jax(self.contents)
 
 
-def link(files: Sequence[FileFacts]) -> Project:
-    """Put the facts of all files together."""
-    return Project(files)
+def link(files: Sequence[FileFacts], known: Known = NOTHING) -> Project:
+    """Put the facts of all files together; names that are `known` add to the tables."""
+    return Project(files, known)

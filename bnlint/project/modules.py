@@ -53,6 +53,11 @@ class Modules:
             return self._by_parts.get((*base, *(module.split(".") if module else ())))
         return self._absolute(folder, tuple(module.split(".")))
 
+    def ending(self, module: str) -> list[FileFacts]:
+        """All files whose dotted name is `module` or ends with it."""
+        wanted = tuple(module.split("."))
+        return [file for parts, file in self._by_tail.get(wanted[-1], ()) if parts[-len(wanted) :] == wanted]
+
     def submodule(self, package: FileFacts, name: str) -> FileFacts | None:
         """The file of submodule `name` of a package's ``__init__.py``."""
         return self._by_parts.get((*self.parts(package.path), name))

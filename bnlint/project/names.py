@@ -1,6 +1,6 @@
 """Who is who: what a name or a dotted expression means, across files, aliases and re-exports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeAlias, Union
 
@@ -60,8 +60,9 @@ Meaning: TypeAlias = Union[External, Definition, Module, Value, Parameter]
 class Names:
     """Lookup of names over all files. Every answer may be None: unknown."""
 
-    def __init__(self, files: Iterable[m.FileFacts]) -> None:
+    def __init__(self, files: Iterable[m.FileFacts], meanings: Mapping[str, str] | None = None) -> None:
         self.files = {file.path: file for file in files}
+        self._meanings = {name: External(same) for name, same in (meanings or {}).items()}
         self._scopes: dict[str, dict[int | None, Scope]] = {}
         self._known: dict[tuple[Scope, str], Meaning | None] = {}
 
@@ -84,6 +85,27 @@ class Names:
 
     def resolve(self, expr: m.Expr, scope: Scope, depth: int = 0) -> Meaning | None:
         """What a name or dotted expression means, seen from `scope`; aliases are followed."""
+        found = self._resolve(expr, scope, depth)
+        return self._configured(found) if self._meanings and found is not None else found
+
+    def _configured(self, meaning: Meaning) -> Meaning:
+        """What the configuration takes a name for, whether the project or another package defines it."""
+        if isinstance(meaning, External):
+            return self._meanings.get(meaning.name, meaning)
+        return self._own_meanings.get(meaning.key, meaning) if isinstance(meaning, Definition) else meaning
+
+    @cached_property
+    def _own_meanings(self) -> dict[tuple[str, int], External]:
+        found = {}
+        for name, same in self._meanings.items():
+            module, _, last = name.rpartition(".")
+            for file in self.modules.ending(module):
+                meaning = self.member(file, last)
+                if isinstance(meaning, Definition):
+                    found[meaning.key] = same
+        return found
+
+    def _resolve(self, expr: m.Expr, scope: Scope, depth: int) -> Meaning | None:
         if depth > _MAX_DEPTH:
             return None
         if isinstance(expr, m.Name):

@@ -4,7 +4,7 @@ import pytest
 
 from bnlint.frameworks import torch as table
 from bnlint.project.torch.layers import external, zoo_of
-from bnlint.project.torch.words import evaluating_name, meant, parts, training_name
+from bnlint.project.torch.words import Vocabulary, parts
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_is_no_network_is_in_no_zoo(name):
 )
 def test_words_of_functions(name, evaluates, trains):
     """A function is named after an evaluation or after training by whole words; both at once say nothing."""
-    assert (evaluating_name(name), training_name(name)) == (evaluates, trains)
+    assert (Vocabulary().evaluating_name(name), Vocabulary().training_name(name)) == (evaluates, trains)
 
 
 def test_names_are_split_into_words():
@@ -89,4 +89,4 @@ def test_names_are_split_into_words():
 )
 def test_intent_is_read_from_words(text, says):
     """A comment that only describes the line below is no intent."""
-    assert meant(text) is says
+    assert Vocabulary().meant(text) is says

@@ -10,7 +10,7 @@ from bnlint.project.calls import own_nodes
 from bnlint.project.names import Names
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.programs import Programs
-from bnlint.project.torch.words import meant
+from bnlint.project.torch.words import Vocabulary
 
 _PARAMETERS = ("parameters", "named_parameters")
 _BUFFERS = frozenset({"buffers", "named_buffers", "state_dict", "load_state_dict", "_buffers"})
@@ -28,7 +28,8 @@ class Copy(NamedTuple):
 class Copying:
     """Searches for copies, averages and savings of parameters only."""
 
-    def __init__(self, names: Names, programs: Programs) -> None:
+    def __init__(self, names: Names, programs: Programs, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
         self.names = names
         self.programs = programs
 
@@ -75,7 +76,7 @@ class Copying:
                 return True
             if isinstance(node, m.Const) and isinstance(node.value, str) and "running" in node.value:
                 return True
-        return meant(getattr(owner.node, "name", ""))
+        return self.vocabulary.meant(getattr(owner.node, "name", ""))
 
     def evaluated(self, copy: Copy) -> m.Node | None:
         """Where the written network is put in eval mode: in its class, or its function's file, under the same name."""

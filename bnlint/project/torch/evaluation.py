@@ -7,15 +7,7 @@ from typing import Any, NamedTuple
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks import torch as table
-from bnlint.project.torch.words import (
-    evaluating_name,
-    meant,
-    names_in,
-    parts,
-    says_evaluation,
-    says_training,
-    training_name,
-)
+from bnlint.project.torch.words import Vocabulary, names_in, parts
 
 _OPTIMIZERS = frozenset(
     {"opt", "optim", "optimizer", "optimiser", "scaler", "optimizers", "optims", "solver", "sgd", "adam"}
@@ -64,11 +56,11 @@ class Context(NamedTuple):
         """Whether it is a forward pass of training."""
         return self.step and not self.no_grad and not (self.data and self.name)
 
-    def seen_from(self, call: m.Call, caller: "Context") -> "Context":
+    def seen_from(self, call: m.Call, caller: "Context", words: Vocabulary) -> "Context":
         """The same call seen from one caller up: what the caller passes and where it stands adds to the evidence."""
-        words = [arg.value for arg in call.args if not isinstance(arg.value, m.Lambda)]
-        data = self.data or caller.data or any(_names_data(word) and says_evaluation(word) for word in words)
-        train_data = self.train_data or (not data and any(_names_data(word) and says_training(word) for word in words))
+        given = [arg.value for arg in call.args if not isinstance(arg.value, m.Lambda) and _names_data(arg.value)]
+        data = self.data or caller.data or any(words.says_evaluation(one) for one in given)
+        train_data = self.train_data or (not data and any(words.says_training(one) for one in given))
         return self._replace(
             no_grad=self.no_grad or caller.no_grad,
             data=data,
@@ -124,9 +116,9 @@ def _is_volatile(call: m.Call) -> bool:
     return any(a.keyword == "volatile" and isinstance(a.value, m.Const) and a.value.value is True for a in call.args)
 
 
-def loop_data(node: m.For) -> tuple[bool, bool]:
+def loop_data(node: m.For, words: Vocabulary) -> tuple[bool, bool]:
     """Whether a loop runs over evaluation data, over training data."""
-    return says_evaluation(node.iter), says_training(node.iter)
+    return words.says_evaluation(node.iter), words.says_training(node.iter)
 
 
 class FileContext(NamedTuple):
@@ -137,7 +129,7 @@ class FileContext(NamedTuple):
     tests: bool
 
 
-def file_context(file: m.FileFacts) -> FileContext:
+def file_context(file: m.FileFacts, words: Vocabulary) -> FileContext:
     """Look at a file's name, folders, imports and steps."""
     pure = PurePosixPath(file.path.replace("\\", "/"))
     imported = {
@@ -148,12 +140,10 @@ def file_context(file: m.FileFacts) -> FileContext:
     tests = bool(imported & {"pytest", "unittest"}) or (
         bool(folders & {"tests", "test", "testing"}) and pure.stem.startswith("test_")
     )
-    words = parts(pure.stem)
-    script = bool(words & table.EVALUATION_FUNCTIONS) and not words & table.TRAINING_FUNCTIONS
-    return FileContext(script, signs(file.body).trains, tests)
+    return FileContext(words.evaluating_words(parts(pure.stem)), signs(file.body).trains, tests)
 
 
-def function_context(name: str, owner: str, comments: Iterable[str]) -> Context:
+def function_context(name: str, owner: str, comments: Iterable[str], words: Vocabulary) -> Context:
     """What a function's own name, its class and its comments say."""
-    said = meant(name) or meant(owner) or any(meant(text) for text in comments)
-    return Context(function=name, name=evaluating_name(name), train_data=training_name(name), meant=said)
+    said = any(words.meant(text) for text in (name, owner, *comments))
+    return Context(function=name, name=words.evaluating_name(name), train_data=words.training_name(name), meant=said)

@@ -10,7 +10,7 @@ from bnlint.project.calls import Calls, own_nodes
 from bnlint.project.names import Definition, Names, Parameter, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
-from bnlint.project.torch.words import meant
+from bnlint.project.torch.words import Vocabulary
 
 Flag = Literal["missing", "constant", "given", "unknown"]
 
@@ -28,7 +28,8 @@ class Use(NamedTuple):
 class Functional:
     """Calls of functional dropout, batch norm and attention, file by file."""
 
-    def __init__(self, names: Names, calls: Calls, layers: Layers) -> None:
+    def __init__(self, names: Names, calls: Calls, layers: Layers, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
         self.names = names
         self.calls = calls
         self.layers = layers
@@ -60,6 +61,15 @@ class Functional:
         named = {a.keyword: a.value for a in use.call.args if a.keyword}
         mean = named.get("running_mean", plain[1] if len(plain) > 1 else None)
         return isinstance(mean, m.Attr) and isinstance(mean.value, m.Name) and mean.value.id == "self"
+
+    def said_to_be_meant(self, use: Use, file: m.FileFacts) -> bool:
+        """Whether the names around a use, or a comment in its function, say that it is meant."""
+        scope: Scope | None = use.scope
+        while scope is not None and scope.node is not None:
+            if self.vocabulary.meant(getattr(scope.node, "name", "")):
+                return True
+            scope = scope.parent
+        return any(abs(c.at - use.call.at) < 12 and self.vocabulary.meant(c.text) for c in file.comments)
 
     def _uses(self, file: m.FileFacts, positions: dict[str, int]) -> Iterator[Use]:
         for call, scope, name in self._named(file, frozenset(positions)):
@@ -108,13 +118,3 @@ def _may_be(func: m.Expr, lasts: set[str], scope: Scope) -> bool:
     if isinstance(func, m.Attr):
         return func.name in lasts
     return isinstance(func, m.Name) and (func.id in lasts or scope.lookup(func.id) is not None)
-
-
-def said_to_be_meant(use: Use, file: m.FileFacts) -> bool:
-    """Whether the names around a use, or a comment in its function, say that it is meant."""
-    scope: Scope | None = use.scope
-    while scope is not None and scope.node is not None:
-        if meant(getattr(scope.node, "name", "")):
-            return True
-        scope = scope.parent
-    return any(abs(c.at - use.call.at) < 12 and meant(c.text) for c in file.comments)

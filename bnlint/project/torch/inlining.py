@@ -153,7 +153,7 @@ class Inlining(Effects):
             mode=mode,
             local=node.at,
             loops=self.loops(),
-            context=use.context.seen_from(node, context),
+            context=use.context.seen_from(node, context, self.machine.vocabulary),
             marks=use.marks | self._marks(loc),
             chain=(Step(self.path, node.at), *use.chain),
             parts=self.state.parts_below(loc) if use.kind != "mode" else (),

@@ -16,6 +16,7 @@ from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.registries import Registries
 from bnlint.project.torch.states import ENTRY, Loc, Mark, State, join
 from bnlint.project.torch.summary import Summary, Use
+from bnlint.project.torch.words import Vocabulary
 
 _MAX_NESTING = 60
 _MAX_USES = 120
@@ -28,9 +29,10 @@ _LIBRARIES = (
 class Machine(Objects):
     """Analyses functions on demand; what is in progress (recursion) or nested too deeply has no known effect."""
 
-    def __init__(self, names: Names, calls: Calls, layers: Layers, owners: Owners) -> None:
+    def __init__(self, names: Names, calls: Calls, layers: Layers, owners: Owners, vocabulary: Vocabulary) -> None:
         super().__init__(names, calls, layers)
         self.owners = owners
+        self.vocabulary = vocabulary
         self.registries = Registries(names, calls, layers)
         self.called: set[tuple[str, int]] = set()
         self._summaries: dict[tuple[str, int], Summary] = {}
@@ -47,7 +49,7 @@ class Machine(Objects):
     def file_context(self, file: m.FileFacts) -> FileContext:
         """What a whole file says of its purpose."""
         if file.path not in self._files:
-            self._files[file.path] = file_context(file)
+            self._files[file.path] = file_context(file, self.vocabulary)
         return self._files[file.path]
 
     def look_at_loop(self, path: str, node: m.For | m.While) -> Signs:

@@ -150,7 +150,7 @@ class Walker(Surroundings):
         entry = self.state
         head = entry.copy()
         after: State | None = None
-        loop = Loop(node, self.machine.look_at_loop(self.path, node))
+        loop = Loop(node, self.machine.look_at_loop(self.path, node), self.machine.vocabulary)
         for _ in range(_PASSES if len(self._loops) < 4 else 1):
             loop.breaks, loop.continues = [], []
             self._loops.append(loop)

@@ -5,26 +5,26 @@ from collections.abc import Iterator
 from bnlint.facts import model as m
 from bnlint.facts.walk import calls, dotted, walk
 from bnlint.frameworks import torch as table
-from bnlint.project.torch.words import parts
+from bnlint.project.torch.words import Vocabulary, parts
 
 
-def half_switched(file: m.FileFacts) -> Iterator[tuple[m.Call, m.Call, str]]:
+def half_switched(file: m.FileFacts, words: Vocabulary) -> Iterator[tuple[m.Call, m.Call, str]]:
     """The first call of a network in such a loop, its only mode switch, and its name."""
     for loop in walk(file.body):
-        if isinstance(loop, m.For) and isinstance(loop.target, m.Name) and _are_phases(loop.iter):
-            yield from _in_loop(loop, loop.target.id)
+        if isinstance(loop, m.For) and isinstance(loop.target, m.Name) and _are_phases(loop.iter, words):
+            yield from _in_loop(loop, loop.target.id, words)
 
 
-def _are_phases(expr: m.Expr) -> bool:
+def _are_phases(expr: m.Expr, words: Vocabulary) -> bool:
     if not isinstance(expr, m.Seq) or not all(isinstance(i, m.Const) and isinstance(i.value, str) for i in expr.items):
         return False
     said = [parts(str(item.value)) for item in expr.items if isinstance(item, m.Const)]
-    return any(words & table.TRAINING_DATA for words in said) and any(words & table.EVALUATION_DATA for words in said)
+    return any(words.of_training_data(one) for one in said) and any(words.of_evaluation_data(one) for one in said)
 
 
-def _in_loop(loop: m.For, phase: str) -> Iterator[tuple[m.Call, m.Call, str]]:
+def _in_loop(loop: m.For, phase: str, words: Vocabulary) -> Iterator[tuple[m.Call, m.Call, str]]:
     for branch in walk(loop.body):
-        if not isinstance(branch, m.If) or not _asks_train(branch.test, phase):
+        if not isinstance(branch, m.If) or not _asks_train(branch.test, phase, words):
             continue
         for statement in branch.body:
             call = statement.value if isinstance(statement, m.Do) else None
@@ -35,12 +35,12 @@ def _in_loop(loop: m.For, phase: str) -> Iterator[tuple[m.Call, m.Call, str]]:
                     yield used, call, network
 
 
-def _asks_train(test: m.Expr, phase: str) -> bool:
+def _asks_train(test: m.Expr, phase: str, words: Vocabulary) -> bool:
     """``phase == "train"``."""
     if not isinstance(test, m.Op) or test.op != "==" or len(test.args) != 2:
         return False
     named = any(isinstance(arg, m.Name) and arg.id == phase for arg in test.args)
-    return named and any(isinstance(a, m.Const) and parts(str(a.value)) & table.TRAINING_DATA for a in test.args)
+    return named and any(isinstance(a, m.Const) and words.of_training_data(parts(str(a.value))) for a in test.args)
 
 
 def _switched(call: m.Expr | None) -> str | None:

@@ -12,7 +12,7 @@ from bnlint.project.names import Definition, Names, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.programs import Programs
-from bnlint.project.torch.words import evaluating_name, names_in, says_training
+from bnlint.project.torch.words import Vocabulary, names_in
 
 _NN = ("torch.nn.",)
 _BIASED = {
@@ -39,7 +39,8 @@ class Structure:
     distributed = table.DDP
     synchronisers = frozenset({"convert_sync_batchnorm", "SyncBatchNorm", "convert_syncbn_model", "NaiveSyncBatchNorm"})
 
-    def __init__(self, names: Names, layers: Layers, programs: Programs) -> None:
+    def __init__(self, names: Names, layers: Layers, programs: Programs, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
         self.names = names
         self.layers = layers
         self.programs = programs
@@ -133,7 +134,7 @@ class Structure:
             shuffled = any(
                 a.keyword == "shuffle" and isinstance(a.value, m.Const) and a.value.value is True for a in call.args
             )
-            trains = bool(call.args) and (says_training(call.args[0].value) or shuffled)
+            trains = bool(call.args) and (self.vocabulary.says_training(call.args[0].value) or shuffled)
             if trains and not stars and not given & {"drop_last", "batch_sampler"} and "batch_size" in given:
                 yield call
 
@@ -161,7 +162,7 @@ class Structure:
     def half_evaluated(self, file: m.FileFacts) -> Iterator[tuple[m.Call, m.If]]:
         """``if something: net.eval()`` in an evaluating function that uses the network either way."""
         for scope in self.names.scopes(file.path).values():
-            if isinstance(scope.node, m.Function) and evaluating_name(scope.node.name):
+            if isinstance(scope.node, m.Function) and self.vocabulary.evaluating_name(scope.node.name):
                 yield from self._half_in(scope.node)
 
     def _half_in(self, function: m.Function) -> Iterator[tuple[m.Call, m.If]]:

@@ -10,16 +10,16 @@ from bnlint.project.torch.evaluation import Context, Signs, function_context, lo
 from bnlint.project.torch.inlining import Inlining
 from bnlint.project.torch.states import Atom, Loc, Mode, State
 from bnlint.project.torch.summary import Use
-from bnlint.project.torch.words import names_in
+from bnlint.project.torch.words import Vocabulary, names_in
 
 
 class Loop:
     """A loop on the way to the present statement, and where its jumps go."""
 
-    def __init__(self, node: m.For | m.While, look: Signs) -> None:
+    def __init__(self, node: m.For | m.While, look: Signs, words: Vocabulary) -> None:
         self.at, self.last = node.at, last_of(node)
         self.trains, self.measures, _ = look
-        self.data, self.train_data = loop_data(node) if isinstance(node, m.For) else (False, False)
+        self.data, self.train_data = loop_data(node, words) if isinstance(node, m.For) else (False, False)
         self.breaks: list[State] = []
         self.continues: list[State] = []
 
@@ -57,7 +57,9 @@ class Surroundings(Inlining):
         data = any(loop.data for loop in self._loops[-2:])
         train_data = inner is not None and inner.train_data
         named = any(
-            names_in(arg.value) & table.EVALUATION_DATA for arg in node.args if not isinstance(arg.value, m.Lambda)
+            self.machine.vocabulary.of_evaluation_data(names_in(arg.value))
+            for arg in node.args
+            if not isinstance(arg.value, m.Lambda)
         )
         step = inner.trains if inner is not None else base.step
         return base._replace(
@@ -84,7 +86,9 @@ class Surroundings(Inlining):
         all_of, unlooped = signs(node.body), signs(tuple(s for s in node.body if not isinstance(s, m.For | m.While)))
         comments = [c.text for c in self.file.comments if first <= c.at <= last]
         owner = self.machine.names.class_of(self.scope)
-        base = function_context(node.name, owner.node.name if owner is not None else "", comments)
+        base = function_context(
+            node.name, owner.node.name if owner is not None else "", comments, self.machine.vocabulary
+        )
         decorated = any(self._is_no_grad(d) for d in node.decorators)
         return base._replace(
             no_grad=decorated or (all_of.volatile and not all_of.trains),

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from bnlint.frameworks.known import NOTHING, Known
 from bnlint.project.calls import Calls
 from bnlint.project.names import Names
 from bnlint.project.torch.construction import Construction
@@ -14,14 +15,16 @@ from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.structure import Structure
 from bnlint.project.torch.verdicts import Verdicts
+from bnlint.project.torch.words import Vocabulary
 
 
 class Torch:
     """All that is known of torch modules and their modes."""
 
-    def __init__(self, names: Names, calls: Calls) -> None:
+    def __init__(self, names: Names, calls: Calls, known: Known = NOTHING) -> None:
         self.names = names
         self.calls = calls
+        self.vocabulary = Vocabulary(known)
 
     @cached_property
     def layers(self) -> Layers:
@@ -31,12 +34,12 @@ class Torch:
     @cached_property
     def owners(self) -> Owners:
         """Which classes belong to a framework."""
-        return Owners(self.names)
+        return Owners(self.names, self.vocabulary.known.mode_frameworks)
 
     @cached_property
     def functional(self) -> Functional:
         """Functional layers and their flags."""
-        return Functional(self.names, self.calls, self.layers)
+        return Functional(self.names, self.calls, self.layers, self.vocabulary)
 
     @cached_property
     def construction(self) -> Construction:
@@ -46,7 +49,7 @@ class Torch:
     @cached_property
     def machine(self) -> Machine:
         """The analysis of modes: summaries of functions, uses of networks."""
-        return Machine(self.names, self.calls, self.layers, self.owners)
+        return Machine(self.names, self.calls, self.layers, self.owners, self.vocabulary)
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -56,7 +59,7 @@ class Torch:
     @cached_property
     def copying(self) -> Copying:
         """Copies and averages of weights."""
-        return Copying(self.names, self.programs)
+        return Copying(self.names, self.programs, self.vocabulary)
 
     @cached_property
     def programs(self) -> Programs:
@@ -66,4 +69,4 @@ class Torch:
     @cached_property
     def structure(self) -> Structure:
         """How networks are put together."""
-        return Structure(self.names, self.layers, self.programs)
+        return Structure(self.names, self.layers, self.programs, self.vocabulary)

@@ -1,11 +1,13 @@
 """Words inside names: what a loader, a split, a function or a comment says it is for."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks import torch as table
+from bnlint.frameworks.known import NOTHING, Known
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -29,30 +31,53 @@ def names_in(expr: m.Expr) -> frozenset[str]:
     return frozenset(found)
 
 
-def says_evaluation(expr: m.Expr) -> bool:
-    """Whether data are named as those of an evaluation: ``val_loader``, ``loaders["test"]``; a mixed name says nothing."""
-    words = names_in(expr)
-    return bool(words & table.EVALUATION_DATA) and not words & table.TRAINING_DATA
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words of the tables and those that the configuration adds."""
+
+    known: Known = NOTHING
+
+    def of_evaluation_data(self, words: frozenset[str]) -> bool:
+        """Whether one of these words names data of an evaluation."""
+        return bool(words & table.EVALUATION_DATA) or _among(self.known.evaluation_loaders, words)
+
+    def of_training_data(self, words: frozenset[str]) -> bool:
+        """Whether one of these words names training data."""
+        return bool(words & table.TRAINING_DATA) or _among(self.known.training_loaders, words)
+
+    def says_evaluation(self, expr: m.Expr) -> bool:
+        """Whether data are named as those of an evaluation: ``val_loader``, ``loaders["test"]``; a mixed name says nothing."""
+        words = names_in(expr)
+        return self.of_evaluation_data(words) and not self.of_training_data(words)
+
+    def says_training(self, expr: m.Expr) -> bool:
+        """Whether data are named as training data."""
+        words = names_in(expr)
+        return self.of_training_data(words) and not self.of_evaluation_data(words)
+
+    def evaluating_words(self, words: frozenset[str]) -> bool:
+        """Whether a file is named after an evaluation."""
+        named = bool(words & table.EVALUATION_FUNCTIONS) or _among(self.known.evaluation_functions, words)
+        return named and not words & table.TRAINING_FUNCTIONS
+
+    def evaluating_name(self, name: str) -> bool:
+        """Whether a function is named after an evaluation: ``validate``, ``eval_one_epoch``; not ``train_eval``."""
+        words = parts(name)
+        named = bool(words & table.STRONG_EVALUATION_FUNCTIONS) or _among(self.known.evaluation_functions, words)
+        return named and not words & table.TRAINING_FUNCTIONS
+
+    def training_name(self, name: str) -> bool:
+        """Whether a function is named after training."""
+        words = parts(name)
+        evaluates = bool(words & table.EVALUATION_FUNCTIONS) or _among(self.known.evaluation_functions, words)
+        return bool(words & table.TRAINING_FUNCTIONS) and not evaluates
+
+    def meant(self, text: str) -> bool:
+        """Whether a name or comment says that an unusual mode is on purpose."""
+        if table.INTENT.search(text) is not None:
+            return True
+        return any(phrase.lower() in text.lower() for phrase in self.known.intent)
 
 
-def says_training(expr: m.Expr) -> bool:
-    """Whether data are named as training data."""
-    words = names_in(expr)
-    return bool(words & table.TRAINING_DATA) and not words & table.EVALUATION_DATA
-
-
-def evaluating_name(name: str) -> bool:
-    """Whether a function is named after an evaluation: ``validate``, ``eval_one_epoch``; not ``train_eval``."""
-    words = parts(name)
-    return bool(words & table.STRONG_EVALUATION_FUNCTIONS) and not words & table.TRAINING_FUNCTIONS
-
-
-def training_name(name: str) -> bool:
-    """Whether a function is named after training."""
-    words = parts(name)
-    return bool(words & table.TRAINING_FUNCTIONS) and not words & table.EVALUATION_FUNCTIONS
-
-
-def meant(text: str) -> bool:
-    """Whether a name or comment says that an unusual mode is on purpose."""
-    return table.INTENT.search(text) is not None
+def _among(configured: tuple[str, ...], words: frozenset[str]) -> bool:
+    return any(parts(word) <= words for word in configured)

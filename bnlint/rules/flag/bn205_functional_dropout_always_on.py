@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.project.torch.functional import Use, said_to_be_meant
+from bnlint.project.torch.functional import Use
 from bnlint.project.torch.guards import under_mode_test
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule
 
@@ -48,10 +48,10 @@ def functional_dropout_always_on(file: FileFacts, project: Project) -> Iterator[
     functional = project.torch.functional
     for use in functional.dropouts(file):
         on = use.flag in {"missing", "constant"} and not under_mode_test(use.call, use.scope)
-        if on and not said_to_be_meant(use, file):
+        if on and not functional.said_to_be_meant(use, file):
             yield _finding(file, use, use.flag)
     for use in functional.attentions(file):
-        if not said_to_be_meant(use, file) and not under_mode_test(use.call, use.scope):
+        if not functional.said_to_be_meant(use, file) and not under_mode_test(use.call, use.scope):
             yield _finding(file, use, "dropout_p")
 
 

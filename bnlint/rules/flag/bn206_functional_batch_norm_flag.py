@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.project.torch.functional import said_to_be_meant
 from bnlint.project.torch.guards import under_mode_test
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule
 
@@ -43,7 +42,7 @@ def functional_batch_norm_flag(file: FileFacts, project: Project) -> Iterator[Fi
     """Find functional batch norms whose flag does not follow the module's mode."""
     functional = project.torch.functional
     for use in functional.batch_norms(file):
-        if use.in_module is None or not functional.statistics_are_own(use) or said_to_be_meant(use, file):
+        if use.in_module is None or not functional.statistics_are_own(use) or functional.said_to_be_meant(use, file):
             continue
         if under_mode_test(use.call, use.scope):
             continue

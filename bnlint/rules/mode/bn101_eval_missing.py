@@ -71,7 +71,7 @@ def eval_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
             layer=verdict.layer,
             fix=_fix(verdict, project),
         )
-    for call, switch, network in half_switched(file):
+    for call, switch, network in half_switched(file, project.torch.vocabulary):
         if project.torch.verdicts.program_may_have_modes(file.path):
             related = [Place(file.path, switch.at, f"{network} is put in training mode here, and never in eval mode")]
             yield META.finding(
