@@ -45,7 +45,7 @@ class Cache:
         """Keep what was found; a folder that cannot be written is no reason to fail."""
         if self.folder is None:
             return
-        text = json.dumps(findings, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(findings, separators=(",", ":"))  # ASCII: a file's name may be what no encoding can hold
         file = self._file(key)
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ from bnlint.errors import BnlintError
 
 CLEAN, FINDINGS, FAILED, INTERRUPTED = 0, 1, 2, 130
 _EPILOG = """\
-exit codes: 0 nothing to report, 1 findings (or, with --diff, changes), 2 the tool could not do its job.
+exit codes: 0 nothing to report, 1 findings (or, with --diff, changes), 2 the tool could not do its job,
+130 interrupted.
 
 other commands:
   bnlint explain CODE       what a rule finds, why it matters and how to repair it
@@ -35,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has seen enough
         return CLEAN
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("bnlint: this is a mistake of bnlint itself: please report it with the lines above", file=sys.stderr)
+        return FAILED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,6 +105,9 @@ def _add_repair(group: "argparse._ArgumentGroup") -> None:
 
 def _add_run(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--config", metavar="FILE", help="pyproject.toml or bnlint.toml to use")
+    group.add_argument(
+        "--set", action="append", metavar="KEY=VALUE", help="any key of the configuration, its value in TOML"
+    )
     group.add_argument("--isolated", action="store_true", help="use no configuration file")
     group.add_argument("--strict", action="store_true", help="notes also make the exit code 1")
     group.add_argument("--exit-zero", action="store_true", help="findings do not change the exit code")
@@ -113,11 +123,27 @@ def _add_run(group: "argparse._ArgumentGroup") -> None:
 
 def _check(words: Sequence[str]) -> int:
     args = parser().parse_args(words)
-    if args.unsafe_fixes and not (args.fix or args.diff):
-        raise BnlintError("got --unsafe-fixes alone, expected --fix or --diff with it")
+    _refuse(args)
     from bnlint.commands.check import check
 
     return check(args)
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    """Refuse options that would be silently without effect."""
+    if "" in args.paths:
+        raise BnlintError("got an empty path, expected a file or a folder; write . for this one")
+    if args.unsafe_fixes and not (args.fix or args.diff):
+        raise BnlintError("got --unsafe-fixes alone, expected --fix or --diff with it")
+    writing = [
+        f"--{name}"
+        for name in ("fix", "diff", "add-ignores", "update-baseline")
+        if getattr(args, name.replace("-", "_"))
+    ]
+    if len(writing) > 1 and set(writing) != {"--fix", "--diff"}:
+        raise BnlintError(f"got {' and '.join(writing)}, expected one of them: they would not see what the other wrote")
+    if args.stdin_filename and "-" not in args.paths:
+        raise BnlintError("got --stdin-filename without -, expected - as the path, to read standard input")
 
 
 def _explain(words: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
 """The choices of a run: ``[tool.bnlint]`` of pyproject.toml, or bnlint.toml, under the command line."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -14,6 +15,7 @@ from bnlint.options import ALL, OPTIONS, Option
 from bnlint.source import EXCLUDE, Selection
 
 FILES = ("bnlint.toml", "pyproject.toml")
+_VERSION = re.compile(r"\d+(\.\d+)*")
 _BY_KEY = {option.key: option for option in OPTIONS}
 
 
@@ -54,7 +56,7 @@ class Config:
     @property
     def selection(self) -> Selection:
         """Which files are read."""
-        return Selection((*self.exclude, *self.extend_exclude), self.respect_gitignore, self.force_exclude)
+        return Selection((*self.exclude, *self.extend_exclude), self.respect_gitignore, self.force_exclude, self.folder)
 
     @property
     def known(self) -> Known:
@@ -90,7 +92,9 @@ class Config:
         ]
         for code in given:
             if code != ALL and not any(other.startswith(code) for other in codes):
-                raise ConfigError(f"got the rule {code!r}, expected a code or its beginning{_nearest(code, codes)}")
+                raise ConfigError(
+                    f"got the rule {code!r}, expected a code or its beginning{_nearest(code, codes, '`bnlint rules` lists them')}"
+                )
 
 
 def find(start: Path) -> Path | None:
@@ -99,9 +103,31 @@ def find(start: Path) -> Path | None:
     for place in (folder, *folder.parents):
         for name in FILES:
             file = place / name
-            if file.is_file() and (name == "bnlint.toml" or b"[tool.bnlint" in file.read_bytes()):
+            if file.is_file() and (name == "bnlint.toml" or _speaks_of_us(_bytes(file))):
                 return file
     return None
+
+
+def _speaks_of_us(data: bytes) -> bool:
+    """Whether a pyproject.toml has our table; one that is broken and names us is ours, so that it is said."""
+    if b"bnlint" not in data:
+        return False
+    try:
+        table: Any = tomllib.loads(data.decode())
+        return "bnlint" in table.get("tool", {})
+    except (UnicodeError, tomllib.TOMLDecodeError):
+        return True
+    except TypeError:
+        return False
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{file}: cannot be read: {error.strerror}; name another with --config, or none with --isolated"
+        ) from error
 
 
 def load(file: Path) -> Config:
@@ -113,11 +139,14 @@ def load(file: Path) -> Config:
         If it cannot be read, has a key that does not exist, or a value of the wrong kind.
     """
     try:
-        table: Any = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from error
+        table: Any = tomllib.loads(_bytes(file).decode("utf-8-sig"))
+    except UnicodeError as error:
+        raise ConfigError(f"{file}: got a file that is not UTF-8, expected TOML; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: got a file that is not TOML: {error}") from error
     if file.name == "pyproject.toml":
-        table = table.get("tool", {}).get("bnlint", {})
+        for name in ("tool", "bnlint"):
+            table = table.get(name, {}) if isinstance(table, dict) else table
     if not isinstance(table, dict):
         raise ConfigError(f"{file}: got {table!r} as [tool.bnlint], expected a table")
     return replace(read(table, str(file)), folder=file.absolute().parent, file=file)
@@ -134,9 +163,11 @@ def read(table: Mapping[str, Any], where: str) -> Config:
     return Config(**values)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def _nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; {otherwise or 'known are ' + ', '.join(sorted(known))}"
 
 
 def _checked(option: Option, value: Any, where: str) -> Any:
@@ -174,6 +205,9 @@ def _by_name(option: Option, value: Any, where: str) -> Any:
     for name in value:
         if name not in option.choices:
             raise ConfigError(f"{where}: got {name!r}, expected one of the frameworks{_nearest(name, option.choices)}")
+    for name, version in value.items():
+        if not _VERSION.fullmatch(version):
+            raise ConfigError(f'{where}: got {version!r} for {name}, expected a version, such as "3" or "2.16"')
     return tuple(cast("dict[str, str]", value).items())
 
 
@@ -187,7 +221,8 @@ def _scalar(option: Option, value: Any, where: str) -> Any:
     }  # fmt: skip
     right = isinstance(value, kinds[option.kind]) and (option.kind == "boolean" or not isinstance(value, bool))
     if not right or (isinstance(value, int | float) and value < 0):
-        raise ConfigError(f"{where}: got {value!r}, expected a {option.kind}, such as {option.example}")
+        least = " of 0 or more" if "number" in option.kind else ""
+        raise ConfigError(f"{where}: got {value!r}, expected a {option.kind}{least}, such as {option.example}")
     return value
 
 

@@ -45,11 +45,18 @@ def program(raw: bytes) -> Program:
         If the bytes are no notebook.
     """
     lines: list[str] = []
-    for source in _sources(raw.decode("utf-8")):
+    for source in _sources(_decoded(raw)):
         lines.append(f'"%% bnlint cell {source.number}"')
         lines.extend(_code(source.text))
     text = "\n".join(lines) + "\n" if lines else ""
     return Program(text, cells(text))
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"got bytes that are not UTF-8, at {error.start:,}") from error
 
 
 def cells(text: str) -> tuple[Cell, ...]:
@@ -165,18 +172,43 @@ def _items(text: str, at: int) -> Iterator[int]:
 def _sources(text: str) -> Iterator[_Source]:
     """Code cells, with the place of their source."""
     try:
-        top = _skip(text, 1 if text.startswith("\ufeff") else 0)
-        if text[top : top + 1] != "{":
-            raise ValueError("an object was expected")
-        found = [start for name, start, _, _ in _members(text, top) if name == "cells"]
-        items = list(_items(text, found[0])) if found and text[found[0]] == "[" else []
-        for number, at in enumerate(items, 1):
-            members = {name: (start, end, value) for name, start, end, value in _members(text, at)}
-            if members.get("cell_type", (0, 0, ""))[2] == "code" and "source" in members:
-                start, end, value = members["source"]
-                yield _Source(number, value if isinstance(value, str) else "".join(map(str, value)), start, end)
+        yield from _code_cells(text)
     except (IndexError, RecursionError, TypeError) as error:
-        raise ValueError(f"not a notebook: {error}") from error
+        raise ValueError("the JSON ends too early") from error
+
+
+def _code_cells(text: str) -> Iterator[_Source]:
+    top = _skip(text, 1 if text.startswith("\ufeff") else 0)
+    if text[top : top + 1] != "{":
+        raise ValueError("got no JSON object")
+    places = {name: start for name, start, _, _ in _members(text, top)}
+    if "worksheets" in places:
+        raise ValueError("got format 3, expected 4; `jupyter nbconvert --to notebook --inplace` converts it")
+    cells = places.get("cells")
+    if cells is None or text[cells] != "[":
+        raise ValueError('got JSON without a list of "cells"')
+    for number, at in enumerate(_items(text, cells), 1):
+        members = {name: (start, end, value) for name, start, end, value in _members(text, at)}
+        if members.get("cell_type", (0, 0, ""))[2] == "code" and "source" in members:
+            start, end, value = members["source"]
+            yield _Source(number, value if isinstance(value, str) else "".join(map(str, value)), start, end)
+
+
+def lines_in_file(raw: bytes) -> dict[int, list[int]]:
+    """For each code cell, by number: the line of the file that holds each line of its source."""
+    text = raw.decode("utf-8")
+    found: dict[int, list[int]] = {}
+    for source in _sources(text):
+        count = source.text.count("\n") + 1
+        if text[source.start] != "[":
+            found[source.number] = [text.count("\n", 0, source.start) + 1] * count
+            continue
+        lines: list[int] = []
+        for at in _items(text, source.start):
+            value, _ = _DECODER.raw_decode(text, at)
+            lines += [text.count("\n", 0, at) + 1] * max(1, str(value).count("\n"))
+        found[source.number] = (lines + lines[-1:] * count)[:count]
+    return found
 
 
 def _value(old: str, new: str) -> str:

@@ -38,23 +38,23 @@ ALL = "ALL"
 SEVERITIES = ("note", "info", "warning", "error")
 CONFIDENCES = ("low", "medium", "high")
 PERSONAS = ("regular", "pedantic", "auditor")
-FRAMEWORKS = ("tensorflow", "keras", "torch", "flax")
+FRAMEWORKS = ("keras", "tensorflow")
 
 OPTIONS: tuple[Option, ...] = (
     Option("select", "strings", (ALL,), "Rules to run, by code or by the beginning of a code, or `ALL`. A whole code also turns on a rule that is off by default.", '["BN1", "BN403"]'),
     Option("extend-select", "strings", (), "Rules to add to `select`.", '["BN403"]'),
     Option("ignore", "strings", (), "Rules not to run. Between `select` and `ignore` the longer code wins.", '["BN312"]'),
     Option("extend-ignore", "strings", (), "Rules to add to `ignore`.", '["BN401"]'),
-    Option("per-file-ignores", "lists by pattern", (), "Rules not to report in the files that match a pattern.", '{"tests/**" = ["BN1"]}'),
+    Option("per-file-ignores", "lists by pattern", (), "Rules not to report in the files that match a pattern, in the manner of `.gitignore` and relative to the configuration's folder.", '{"tests/**" = ["BN1"]}'),
     Option("persona", "choice", "regular", "Who reads the report: `regular` wants what is almost always right, `pedantic` also matters of taste, `auditor` also what may be a false alarm.", '"pedantic"', PERSONAS),
     Option("min-severity", "choice", "note", "The least severity to report.", '"warning"', SEVERITIES),
     Option("min-confidence", "choice", "medium", "The least confidence to report.", '"high"', CONFIDENCES),
-    Option("exclude", "strings", EXCLUDE, "Files and folders not to read: names or patterns, relative to the folder that is searched.", '["third_party", "*_pb2.py"]'),
+    Option("exclude", "strings", EXCLUDE, "Files and folders not to read, in the manner of `.gitignore`: a name speaks of every file and folder of that name, a pattern with a slash is relative to the configuration's folder (on the command line: to the working directory).", '["third_party", "*_pb2.py"]'),
     Option("extend-exclude", "strings", (), "Patterns to add to `exclude`.", '["experiments/old"]'),
-    Option("respect-gitignore", "boolean", True, "Whether files that git ignores are left out.", "false"),
+    Option("respect-gitignore", "boolean", True, "Whether files that git ignores are left out: by any `.gitignore` of the repository, and by `.git/info/exclude`.", "false"),
     Option("force-exclude", "boolean", False, "Whether `exclude` also holds for files named on the command line, as pre-commit does.", "true"),
     Option("whole-project", "boolean", True, "Whether the rest of the project around the given files is read to understand them.", "false"),
-    Option("target", "strings by name", (), "Versions of the frameworks that the code runs with, where their habits differ.", '{keras = "3", torch = "2.4"}', FRAMEWORKS),
+    Option("target", "strings by name", (), "Versions of the frameworks that the code runs with, where rules depend on them: Keras 2 or 3 (TensorFlow 2.16 brings Keras 3). Without it the code itself must tell.", '{keras = "3"}', FRAMEWORKS),
     Option("names", "lists by name", (), "Names of your own to add to the tables. Full dotted names: `batch-norm` and `dropout` (layers, or functions that make them), `insensitive` (networks that hold nothing with a mode), `mode-frameworks` (beginnings of base classes whose trainer switches modes itself). Words inside names: `evaluation-loaders`, `training-loaders`, `evaluation-functions`. Phrases of names and comments: `intent` (an unusual mode is meant).", '{batch-norm = ["mypkg.nn.MyBN"], evaluation-loaders = ["gallery"]}', KEYS),
     Option("rules", "strings", (), "Modules with rules of your own, as dotted names or paths relative to this file. They are imported: name only code you trust.", '["tools/our_rules.py"]'),
     Option("baseline", "string", "", "File of known findings that are not reported.", '"bnlint-baseline.json"'),

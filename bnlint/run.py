@@ -8,8 +8,9 @@ from bnlint.cache import Cache, key
 from bnlint.config import Config
 from bnlint.facts.collect import Text, collect, needs, read_all
 from bnlint.facts.model import FileFacts
-from bnlint.finding import Finding
+from bnlint.finding import Finding, Place
 from bnlint.judge import judge
+from bnlint.notebook import lines_in_file
 from bnlint.project.link import link
 from bnlint.report.model import Report
 from bnlint.rules._base import Rule
@@ -88,7 +89,8 @@ def _judge(
     texts: Sequence[Text], facts: Sequence[FileFacts], numbers: Iterable[int], config: Config, rules: Sequence[Rule]
 ) -> list[Finding]:
     files = [(facts[n], texts[n]) for n in numbers if texts[n].source.reported]
-    found = judge(files, link(facts, config.known), rules, jobs=config.jobs, limit=config.time_limit)
+    project = link(facts, config.known, dict(config.target))
+    found = judge(files, project, rules, jobs=config.jobs, limit=config.time_limit)
     return located(found, {text.source.path: text for text in texts})
 
 
@@ -129,4 +131,15 @@ def report(analysis: Analysis, config: Config, rules: Sequence[Rule], notes: Seq
     """What is shown of an analysis, ready to be formatted."""
     some = analysis.shown(config)
     files = sum(text.source.reported for text in analysis.texts)
-    return Report(some.findings, some.hidden, some.excerpts, files, tuple(rules), (*notes, *some.notes))
+    said = (*notes, *some.notes)
+    return Report(some.findings, some.hidden, some.excerpts, files, tuple(rules), said, cells=_cells(some, analysis))
+
+
+def _cells(some: Shown, analysis: Analysis) -> dict[str, list[int]]:
+    places = [place for finding in some.findings for place in (finding.place, *finding.related) if place.cell]
+    texts = analysis.by_path() if places else {}
+    return {
+        Place(path, 0, cell=cell).text: lines
+        for path in dict.fromkeys(place.path for place in places)
+        for cell, lines in lines_in_file(texts[path].notebook or b"").items()
+    }

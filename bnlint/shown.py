@@ -9,6 +9,7 @@ from bnlint.config import Config
 from bnlint.facts.collect import Text
 from bnlint.facts.deep import in_deep_thread
 from bnlint.finding import Finding, Place
+from bnlint.fixes.write import write
 from bnlint.notebook import Cell, restored
 from bnlint.options import ALL
 from bnlint.rules.unused_suppression import META as UNUSED
@@ -152,5 +153,5 @@ def write_baseline(found: Iterable[Finding], texts: Mapping[str, Text], config: 
     """Write what is found today into the baseline `file`; return how many findings that are."""
     today = shown(found, texts, config, all_known=True)
     kept = [finding for finding in today.findings if finding.code != UNUSED.code and finding.severity != "note"]
-    file.write_text(baseline.written(kept, file, today.excerpts), "utf-8")
+    write(file, baseline.written(kept, file, today.excerpts).encode("utf-8", "backslashreplace"))
     return len(kept)

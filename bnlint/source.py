@@ -1,12 +1,12 @@
 """Files of source code: discover, read, and the places in them."""
 
-import fnmatch
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bnlint.errors import BnlintError
+from bnlint.patterns import Chain, Excluder, chain_above, ignore_file, ignored
 
 SUFFIXES = (".py", ".pyi", ".ipynb")
 EXCLUDE = (
@@ -53,11 +53,16 @@ class Source(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Which files belong to a run: patterns in the manner of gitignore's simple ones, matched on names and paths."""
+    """Which files belong to a run: patterns in the manner of .gitignore; those with a slash are relative to `base`."""
 
     exclude: tuple[str, ...] = EXCLUDE
     gitignore: bool = True
     force_exclude: bool = False
+    base: Path = Path()
+
+    def excluder(self) -> Excluder:
+        """What tells whether a file or folder is excluded."""
+        return Excluder(self.exclude, self.base.absolute())
 
 
 def shown(file: Path, cwd: Path | None = None) -> str:
@@ -112,48 +117,39 @@ def project_root(path: Path) -> Path | None:
 
 
 def _named(path: Path, selection: Selection) -> Iterator[Path]:
+    if selection.force_exclude and selection.excluder().whole(path):
+        return
     if path.is_dir():
         yield from _walk(path, selection)
-    elif not (selection.force_exclude and _excluder(selection.exclude)(shown(path), path.name)):
+    else:
         yield path
-
-
-def _excluder(patterns: Iterable[str]) -> Callable[[str, str], bool]:
-    plain = {pattern for pattern in patterns if not set(pattern) & set("*?[/")}
-    globs = [pattern.strip("/") for pattern in patterns if pattern not in plain]
-
-    def excluded(path: str, name: str) -> bool:
-        if name in plain or not plain.isdisjoint(path.split("/")):
-            return True
-        return any(
-            fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(path, glob) or fnmatch.fnmatch(path, glob + "/*")
-            for glob in globs
-        )
-
-    return excluded
 
 
 def _walk(root: Path, selection: Selection) -> Iterator[Path]:
     """Source files below `root`, sorted; links to folders are not followed, so a loop of links is no danger."""
-    top = str(root)
-    excluded = _excluder(selection.exclude)
-    ignored = _gitignored(root) if selection.gitignore else _nothing
-    stack = [top]
+    top = os.path.abspath(root)  # noqa: PTH100 - see shown
+    excluded = selection.excluder()
+    chain = chain_above(top) if selection.gitignore else None
+    stack = [(str(root), top, chain)]
     while stack:
-        folder = stack.pop()
-        below: list[str] = []
+        folder, absolute, chain = stack.pop()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
             continue
+        if chain is not None and any(entry.name == ".gitignore" for entry in entries):
+            chain = (*chain, ignore_file(absolute, Path(folder, ".gitignore")))
+        below: list[tuple[str, str, Chain | None]] = []
         for entry in entries:
-            relative = os.path.relpath(entry.path, top).replace(os.sep, "/")
-            if excluded(relative, entry.name):
+            path = f"{absolute.rstrip(os.sep)}{os.sep}{entry.name}"
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not (is_folder or entry.name.endswith(SUFFIXES)) or excluded(path, entry.name, folder=is_folder):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                if not ignored(relative + "/"):
-                    below.append(entry.path)
-            elif entry.name.endswith(SUFFIXES) and _is_file(entry) and not ignored(relative):
+            if chain and ignored(path, chain, folder=is_folder):
+                continue
+            if is_folder:
+                below.append((entry.path, path, chain))
+            elif _is_file(entry):
                 yield Path(entry.path)
         stack.extend(reversed(below))
 
@@ -163,35 +159,3 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
         return entry.is_file()
     except OSError:
         return False
-
-
-def _nothing(_path: str) -> bool:
-    return False
-
-
-def _gitignored(root: Path) -> Callable[[str], bool]:
-    """Whether git would ignore a path below `root`: by the ignore files of `root` and of the folders above it.
-
-    A file above that ignores `root` itself has no say: who names an ignored folder wants to see into it.
-    """
-    specs: list[tuple[str, Callable[[str], bool]]] = []
-    prefix = ""
-    for folder in (root, *root.absolute().parents):
-        if (folder / ".gitignore").is_file():
-            match = _spec(folder / ".gitignore")
-            if not (prefix and match(prefix)):
-                specs.append((prefix, match))
-        if (folder / ".git").exists():
-            break
-        prefix = f"{folder.absolute().name}/{prefix}"
-    else:
-        return _nothing  # not in a git repository
-    return lambda path: any(match(prefix + path) for prefix, match in specs)
-
-
-def _spec(file: Path) -> Callable[[str], bool]:
-    import pathspec
-
-    lines = file.read_text("utf-8", "replace").splitlines()
-    match: Callable[[str], bool] = pathspec.GitIgnoreSpec.from_lines(lines).match_file
-    return match

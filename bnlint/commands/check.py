@@ -1,22 +1,20 @@
 """``bnlint PATH…``: look, repair if asked, report."""
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from bnlint.cache import Cache
 from bnlint.cache import folder as cache_folder
 from bnlint.commands.choices import configuration
+from bnlint.commands.output import colour, emit, emit_bytes, say
 from bnlint.commands.progress import progress
 from bnlint.config import Config, settings
 from bnlint.errors import BnlintError
 from bnlint.extensions import with_extensions
-from bnlint.facts.collect import read_all
-from bnlint.facts.python_read import decoded
+from bnlint.facts.collect import Text, read_all
 from bnlint.report.model import Report
 from bnlint.report.table import WITH_CHANGES, Style, render
 from bnlint.rules._base import Rule
@@ -32,11 +30,11 @@ def check(args: argparse.Namespace) -> int:
     rules = with_extensions(RULES, config.rules, config.folder)
     config.check_codes([rule.meta.code for rule in rules])
     if args.show_settings:
-        sys.stdout.write(settings(config))
+        emit(settings(config), args)
         return 0
     sources = _sources(paths, args, config)
     if args.show_files:
-        sys.stdout.writelines(f"{source.path}\n" for source in sources if source.reported)
+        emit("".join(f"{source.path}\n" for source in sources if source.reported), args)
         return 0
     fresh = args.fix or args.diff or config.rules or not config.cache
     cache = None if fresh else Cache(cache_folder(config.cache_dir, config.folder))
@@ -80,78 +78,77 @@ def _update_baseline(analysis: Analysis, config: Config) -> int:
         )
     file = config.path(config.baseline)
     count = write_baseline(analysis.found, analysis.by_path(), config, file)
-    sys.stderr.write(f"{file}: {count} finding{'' if count == 1 else 's'} written\n")
+    say(f"{file}: {count} finding{'' if count == 1 else 's'} written")
     return 0
 
 
 def _add_ignores(analysis: Analysis, config: Config) -> int:
     from bnlint.commands.ignores import add_ignores, by_path
-    from bnlint.fixes.apply import write
+    from bnlint.facts.collect import with_data
 
-    texts = analysis.by_path()
+    pairs = []
     total = 0
     for path, findings in by_path(analysis.shown(config).findings).items():
-        done = add_ignores(texts[path].data, findings)
-        file = texts[path].source.file
-        if done.total and file is not None:
-            write(file, done.data)
-            total += done.total
-        _notes([f"{path}: no place for a comment: {finding.code} {finding.says}" for finding in done.left])
-    sys.stderr.write(f"{total} finding{'' if total == 1 else 's'} silenced\n")
-    return 0
+        text = analysis.by_path()[path]
+        done = add_ignores(text.data, findings, text.cells())
+        pairs.append((text, with_data(text, done.data)))
+        total += done.total
+        notes([f"{path}: no place for a comment: {finding.code} {finding.says}" for finding in done.left])
+    code = _put(analysis, [(old, new) for old, new in pairs if old.data != new.data])
+    say(f"{total} finding{'' if total == 1 else 's'} silenced")
+    return code
+
+
+def _put(analysis: Analysis, pairs: Sequence[tuple[Text, Text]]) -> int:
+    """Write changed texts; what came from standard input goes to standard output, changed or not. 2 if a file fails."""
+    from bnlint.fixes.write import write
+
+    code = 0
+    changed = {old.source: new for old, new in pairs}
+    for text in analysis.texts:
+        new = changed.get(text.source)
+        if text.source.data is not None:
+            sys.stdout.buffer.write((new or text).written())
+        elif new is not None and text.source.file is not None:
+            try:
+                write(text.source.file, new.written())
+            except BnlintError as error:
+                notes([str(error)])
+                code = 2
+    return code
 
 
 def _repair(analysis: Analysis, args: argparse.Namespace, config: Config, rules: Sequence[Rule]) -> int:
-    from bnlint.fixes.apply import diff, write
+    from bnlint.fixes.apply import diff
     from bnlint.repair import repair
 
     done = repair(analysis, config, rules, "unsafe" if args.unsafe_fixes else "safe")
     pairs = done.changed(analysis)
     if args.diff:
-        with _output(args) as stream:
-            for old, new in pairs:
-                stream.write(diff(old.source.path, decoded(old.written()), decoded(new.written())))
-        _notes(done.notes)
+        emit_bytes(b"".join(diff(old.source.path, old.written(), new.written()) for old, new in pairs), args)
+        notes(done.notes)
         return 1 if pairs else 0
-    for old, new in pairs:
-        if old.source.file is None:
-            sys.stdout.buffer.write(new.written())
-        else:
-            write(old.source.file, new.written())
+    failed = _put(analysis, pairs)
     count = sum(done.applied.values())
     if count:
         codes = ", ".join(f"{code} × {times}" for code, times in sorted(done.applied.items()))
-        sys.stderr.write(f"{count} fix{'es' if count > 1 else ''} applied: {codes}\n")
-    _notes(done.notes)
-    if analysis.texts and any(t.source.data is not None for t in analysis.texts):
-        if not pairs:
-            sys.stdout.buffer.write(analysis.texts[0].written())
-        return _code(report(done.analysis, config, rules), args, config)
-    return _say(report(done.analysis, config, rules), args, config)
+        say(f"{count} fix{'es' if count > 1 else ''} applied: {codes}")
+    notes(done.notes)
+    made = report(done.analysis, config, rules)
+    if any(text.source.data is not None for text in analysis.texts):
+        return failed or _code(made, args, config)  # standard output holds the repaired text, and no report
+    return failed or _say(made, args, config)
 
 
-def _notes(notes: Sequence[str]) -> None:
-    for note in notes:
-        sys.stderr.write(f"bnlint: {note}\n")
-
-
-@contextlib.contextmanager
-def _output(args: argparse.Namespace) -> Iterator[TextIO]:
-    if args.output_file is None:
-        yield sys.stdout
-        return
-    try:
-        with Path(args.output_file).open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-    except OSError as error:
-        raise BnlintError(f"{args.output_file}: cannot be written: {error.strerror}") from error
+def notes(sentences: Sequence[str]) -> None:
+    """Say on standard error what went otherwise than asked."""
+    for sentence in sentences:
+        say(f"bnlint: {sentence}")
 
 
 def _say(made: Report, args: argparse.Namespace, config: Config) -> int:
-    style = Style(colour=_colour(args), quiet=args.quiet, statistics=args.statistics)
-    text = render(args.format, made, style)
-    with _output(args) as stream:
-        stream.write(text)
+    style = Style(colour=colour(args), quiet=args.quiet, statistics=args.statistics)
+    emit(render(args.format, made, style), args)
     return _code(made, args, config)
 
 
@@ -159,9 +156,3 @@ def _code(made: Report, args: argparse.Namespace, config: Config) -> int:
     if args.exit_zero:
         return 0
     return 1 if any(finding.severity != "note" or config.strict for finding in made.findings) else 0
-
-
-def _colour(args: argparse.Namespace) -> bool:
-    if args.color != "auto":
-        return bool(args.color == "always")
-    return args.output_file is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")

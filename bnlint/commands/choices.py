@@ -2,11 +2,14 @@
 
 import argparse
 import os
+import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bnlint.config import Config, find, load, read
+from bnlint.errors import ConfigError
 from bnlint.options import OPTIONS
 
 _LISTS = ("select", "extend_select", "ignore", "extend_ignore", "exclude", "extend_exclude")
@@ -36,13 +39,15 @@ def _start(paths: list[str]) -> Path:
 
 
 def _over(config: Config, args: argparse.Namespace) -> Config:
-    table: dict[str, Any] = {}
+    table = _set(args.set or ())
     for option in OPTIONS:
         value = getattr(args, option.attribute, None)
         if value is None or value is False:
             continue
         if option.attribute in _LISTS:
-            value = [word for text in value for word in text.split(",") if word]
+            value = _words(value, option.key)
+        if option.attribute in {"exclude", "extend_exclude"}:
+            value = [_from_here(pattern, config.folder) for pattern in value]
         if option.attribute in _PATHS:
             value = str(Path(str(value)).absolute())
         table[option.key] = value
@@ -52,3 +57,34 @@ def _over(config: Config, args: argparse.Namespace) -> Config:
     given = read(table, "command line")
     changes = {key.replace("-", "_"): getattr(given, key.replace("-", "_")) for key in table}
     return replace(config, **changes)
+
+
+def _set(given: Sequence[str]) -> dict[str, Any]:
+    """Keys and values of ``--set``."""
+    table: dict[str, Any] = {}
+    for text in given:
+        try:
+            table |= tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(
+                f"got --set {text!r}, expected a key and a value in TOML, such as --set 'jobs = 2' or --set 'target = {{keras = \"3\"}}' ({error})"
+            ) from error
+    return table
+
+
+def _words(given: Sequence[str], key: str) -> list[str]:
+    found = [word.strip() for text in given for word in text.split(",") if word.strip()]
+    if not found:
+        raise ConfigError(
+            f"got an empty --{key}, expected codes or patterns with commas between them; leave it out to choose nothing"
+        )
+    return found
+
+
+def _from_here(pattern: str, folder: Path) -> str:
+    """A pattern with a path, which is one from the working directory, as the configuration would write it."""
+    if "/" not in pattern.rstrip("/") or pattern.startswith(("**/", "!")):
+        return pattern
+    place = Path(pattern) if Path(pattern).exists() else Path.cwd() / pattern.lstrip("/")
+    path = Path(os.path.relpath(place, folder.absolute())).as_posix()
+    return f"/{path}{'/' if pattern.endswith('/') else ''}"

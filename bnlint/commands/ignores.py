@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bnlint.facts.python_read import LINE_END, decoded
 from bnlint.finding import Finding
+from bnlint.notebook import Cell
 
 _EXISTING = re.compile(r"(#\s*bnlint:\s*ignore\[)([^\]]*)(\])", re.IGNORECASE)
 
@@ -19,14 +20,18 @@ class Silencing(NamedTuple):
     left: tuple[Finding, ...]
 
 
-def add_ignores(data: bytes, findings: Sequence[Finding]) -> Silencing:
-    """Write comments into one file. The program stays the same: each changed text is parsed and compared."""
+def add_ignores(data: bytes, findings: Sequence[Finding], cells: Sequence[Cell] = ()) -> Silencing:
+    """Write comments into one file, or into the program of a notebook. The program stays the same: each changed text is
+    parsed and compared.
+    """
+    starts = {cell.number: cell.line for cell in cells}
     text = decoded(data)
     before = _program(text)
     lines = _with_ends(text)
     count, left = 0, []
     for finding in findings:
-        number = _place(lines, finding, before) if before is not None else None
+        start = starts.get(finding.place.cell, 0)
+        number = _place(lines, finding, start, before) if before is not None else None
         if number is None:
             left.append(finding)
         else:
@@ -47,12 +52,12 @@ def _program(text: str) -> str | None:
         return None
 
 
-def _place(lines: Sequence[str], finding: Finding, before: str) -> int | None:
+def _place(lines: Sequence[str], finding: Finding, start: int, before: str) -> int | None:
     """Index of a line of the finding that can take a comment: one inside a string, or with a backslash at its end, cannot."""
     span = finding.place.span
     if span is None:
         return None
-    for number in range(span.line - 1, min(span.end_line, len(lines))):
+    for number in range(start + span.line - 1, min(start + span.end_line, len(lines))):
         new = [*lines[:number], _commented(lines[number], finding.code), *lines[number + 1 :]]
         if _program("".join(new)) == before:
             return number
@@ -82,6 +87,6 @@ def by_path(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     """Findings that a comment can silence, by file."""
     found: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding.code not in {"BN901", "BN902"} and not finding.place.cell:
+        if finding.code not in {"BN901", "BN902"}:
             found.setdefault(finding.place.path, []).append(finding)
     return found

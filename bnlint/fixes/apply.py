@@ -1,11 +1,9 @@
-"""Which fixes go together, and how a changed file is written."""
+"""Which fixes go together, and what they make of a file."""
 
 import difflib
 import os
-import shutil
-import tempfile
+import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from bnlint.facts.model import Block
@@ -89,21 +87,9 @@ def _edits(findings: Sequence[Finding]) -> list[Edit]:
     return [edit for finding in findings if finding.fix is not None for edit in finding.fix.edits]
 
 
-def diff(path: str, before: str, after: str) -> str:
-    """The change of one file as a unified diff."""
-    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), path, path)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def write(file: Path, data: bytes) -> None:
-    """Put `data` in place of the file at once or not at all; permissions stay, and a link still points to it."""
-    target = Path(os.path.realpath(file))
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        shutil.copymode(target, name)
-        os.replace(name, target)  # noqa: PTH105 - the same call, without another Path
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108 - see above
-        raise
+def diff(path: str, before: bytes, after: bytes) -> bytes:
+    """The change of one file as a unified diff in its own encoding, so that `patch` and `git apply -p0` can use it."""
+    name = os.fsencode(path)
+    old, new = (re.findall(rb"[^\n]*\n|[^\n]+$", data) for data in (before, after))
+    lines = difflib.diff_bytes(difflib.unified_diff, old, new, name, name)
+    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)

@@ -1,6 +1,6 @@
 """Facts of all files → Project: the one object rules ask. Read-only once it is made; each analysis is made at first use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from bnlint.facts.model import FileFacts
@@ -20,9 +20,12 @@ from bnlint.project.torch import Torch
 class Project:
     """Everything known of the program."""
 
-    def __init__(self, files: Sequence[FileFacts], known: Known = NOTHING) -> None:
+    def __init__(
+        self, files: Sequence[FileFacts], known: Known = NOTHING, target: Mapping[str, str] | None = None
+    ) -> None:
         self.files = tuple(files)
         self.known = known
+        self.target = dict(target or {})
 
     @cached_property
     def names(self) -> Names:
@@ -67,7 +70,7 @@ class Project:
     @cached_property
     def keras(self) -> Keras:
         """Keras 2 and 3: training calls, flags, versions."""
-        return Keras(self.contents)
+        return Keras(self.contents, self.target)
 
     @cached_property
     def jax(self) -> Jax:
@@ -75,6 +78,8 @@ class Project:
         return Jax(self.contents)
 
 
-def link(files: Sequence[FileFacts], known: Known = NOTHING) -> Project:
-    """Put the facts of all files together; names that are `known` add to the tables."""
-    return Project(files, known)
+def link(files: Sequence[FileFacts], known: Known = NOTHING, target: Mapping[str, str] | None = None) -> Project:
+    """Put the facts of all files together; names that are `known` add to the tables, `target` holds the versions of
+    frameworks that the configuration names.
+    """
+    return Project(files, known, target)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from bnlint.report.model import Report
 from bnlint.report.paint import paint
 from bnlint.report.table import Style
+from bnlint.report.visible import visible_report
 
 
 def render(report: Report, style: Style) -> str:
     """All findings, one a line."""
     ink = paint(colour=style.colour)
+    report = visible_report(report)
     lines = [f"{ink.bold(f.place.where())}: {ink.severity(f.severity, f.code)} {f.says}" for f in report.findings]
     if style.statistics and report.findings:
         lines.extend(["", *statistics(report)])

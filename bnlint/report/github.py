@@ -9,18 +9,20 @@ _LEVEL = {"error": "error", "warning": "warning", "info": "notice", "note": "not
 
 def render(report: Report, _: Style) -> str:
     """All findings as workflow commands."""
-    return "".join(f"{_command(finding)}\n" for finding in report.findings)
+    return "".join(f"{_command(finding, report)}\n" for finding in report.findings)
 
 
-def _command(finding: Finding) -> str:
+def _command(finding: Finding, report: Report) -> str:
     place = finding.place
     words = {"title": f"{finding.code} {finding.name}", "file": place.path}
+    if (lines := report.lines_in_file(place)) is not None:
+        words |= {"line": str(lines[0]), "endLine": str(lines[1])}
     if place.span is not None and not place.cell:
-        words |= {"line": str(place.span.line), "col": str(place.span.column), "endLine": str(place.span.end_line)}
+        words["col"] = str(place.span.column)
         if place.span.end_line == place.span.line:
             words["endColumn"] = str(place.span.end_column)
     listed = ",".join(f"{name}={_property(value)}" for name, value in words.items())
-    where = f"{place.text}: " if place.cell else ""
+    where = f"cell {place.cell}: " if place.cell else ""
     return f"::{_LEVEL[finding.severity]} {listed}::{_data(where + finding.says)}"
 
 

@@ -17,15 +17,14 @@ def render(report: Report, _: Style) -> str:
     for finding in report.findings:
         mark = f"{finding.place.path}:{fingerprint(finding, report.excerpts)}"
         seen[mark] += 1
-        span = finding.place.span
-        lines = {"begin": span.line if span else 1, "end": span.end_line if span else 1}
+        begin, end = report.lines_in_file(finding.place) or (1, 1)
         issues.append(
             {
-                "description": finding.says,
+                "description": f"cell {cell}: {finding.says}" if (cell := finding.place.cell) else finding.says,
                 "check_name": f"{finding.code} {finding.name}",
                 "fingerprint": f"{mark}:{seen[mark]}",
                 "severity": _LEVEL[finding.severity],
-                "location": {"path": finding.place.path, "lines": lines},
+                "location": {"path": finding.place.path, "lines": {"begin": begin, "end": end}},
             }
         )
     return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"

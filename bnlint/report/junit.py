@@ -12,16 +12,18 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def render(report: Report, _: Style) -> str:
-    """The report as a test suite; without a finding it has one test that passes."""
-    failures = len(report.findings)
-    cases = [_case(finding) for finding in report.findings] or [
-        '    <testcase classname="bnlint" name="nothing to report"/>'
+    """The report as a test suite: a finding fails, a note was skipped; without either it has one test that passes."""
+    notes = sum(finding.severity == "note" for finding in report.findings)
+    count = len(report.findings)
+    sums = f'tests="{max(1, count)}" failures="{count - notes}" errors="0" skipped="{notes}"'
+    cases = [_case(finding, report) for finding in report.findings] or [
+        '    <testcase classname="bnlint" name="nothing to report" time="0"/>'
     ]
     return "\n".join(
         [
             '<?xml version="1.0" encoding="utf-8"?>',
-            f'<testsuites name="bnlint" tests="{max(1, failures)}" failures="{failures}">',
-            f'  <testsuite name="bnlint" tests="{max(1, failures)}" failures="{failures}" errors="0">',
+            f'<testsuites name="bnlint" {sums} time="0">',
+            f'  <testsuite name="bnlint" {sums} time="0">',
             *cases,
             "  </testsuite>",
             "</testsuites>",
@@ -30,14 +32,21 @@ def render(report: Report, _: Style) -> str:
     )
 
 
-def _case(finding: Finding) -> str:
+def _case(finding: Finding, report: Report) -> str:
     place = finding.place
-    line = f" line={quoteattr(str(place.span.line))}" if place.span else ""
+    lines = report.lines_in_file(place)
+    line = f' line="{lines[0]}"' if lines else ""
+    whole = escape(_clean(f"{place.where()}: {finding.code} {finding.says}"))
+    says = f"message={_attribute(finding.says)}"
+    kind = (
+        f"<skipped {says}/>"
+        if finding.severity == "note"
+        else f'<failure type="{finding.severity}" {says}>{whole}</failure>'
+    )
     return (
         f"    <testcase classname={_attribute(place.text)} name={_attribute(f'{finding.code} {finding.name}')} "
-        f"file={_attribute(place.path)}{line}>\n"
-        f"      <failure type={_attribute(finding.severity)} message={_attribute(finding.says)}>"
-        f"{escape(_clean(f'{place.where()}: {finding.code} {finding.says}'))}</failure>\n"
+        f'file={_attribute(place.path)}{line} time="0">\n'
+        f"      {kind}\n"
         "    </testcase>"
     )
 

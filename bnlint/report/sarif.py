@@ -1,7 +1,9 @@
 """SARIF 2.1.0, as GitHub's code scanning wants it: rules with help, related places, fixes, fingerprints."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +17,7 @@ from bnlint.source import Span
 from bnlint.triage.baseline import fingerprint
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_DRIVE = re.compile("[A-Za-z]:/")
 _LEVEL = {"error": "error", "warning": "warning", "info": "note", "note": "note"}
 _PRECISION = {"high": "very-high", "medium": "medium", "low": "low"}
 
@@ -41,7 +44,7 @@ def document(report: Report) -> dict[str, Any]:
         "invocations": [
             {"executionSuccessful": True, "toolExecutionNotifications": [_note(note) for note in report.notes]}
         ],
-        "results": [_result(finding, index, report) for finding in report.findings],
+        "results": list(_results(report, index)),
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -74,20 +77,29 @@ def _problem(meta: Meta) -> str:
     return {"error": "error", "warning": "warning"}.get(meta.severity, "recommendation")
 
 
-def _result(finding: Finding, index: dict[str, int], report: Report) -> dict[str, Any]:
+def _results(report: Report, index: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """The findings; equal ones in one file are told apart by their order, so that each keeps its alert when lines move."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for finding in report.findings:
+        mark = fingerprint(finding, report.excerpts)
+        seen[finding.place.path, mark] += 1
+        yield _result(finding, index, report, f"{mark}:{seen[finding.place.path, mark]}")
+
+
+def _result(finding: Finding, index: dict[str, int], report: Report, mark: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "level": _LEVEL[finding.severity],
         "message": {"text": finding.says},
-        "locations": [_location(finding.place)],
-        "partialFingerprints": {"bnlint/v1": fingerprint(finding, report.excerpts)},
+        "locations": [_location(finding.place, report)],
+        "partialFingerprints": {"bnlint/v1": mark},
         "properties": {"confidence": finding.confidence, "persona": finding.persona},
     }
     if finding.code in index:
         result["ruleIndex"] = index[finding.code]
     if finding.related:
         result["relatedLocations"] = [
-            {"id": number, **_location(place), "message": {"text": place.says or "here"}}
+            {"id": number, **_location(place, report), "message": {"text": place.says or "here"}}
             for number, place in enumerate(finding.related, 1)
         ]
     if changes := report.changes.get(finding):
@@ -103,19 +115,28 @@ def _change(path: str, changes: Iterable[tuple[Span, str]]) -> dict[str, Any]:
 
 def _artifact(path: str) -> dict[str, Any]:
     if path.startswith("/"):
-        return {"uri": "file://" + quote(path)}
-    return {"uri": quote(path), "uriBaseId": "SRCROOT"}
+        return {"uri": "file://" + _quoted(path)}
+    if _DRIVE.match(path):
+        return {"uri": "file:///" + _quoted(path)}
+    return {"uri": _quoted(path), "uriBaseId": "SRCROOT"}
+
+
+def _quoted(path: str) -> str:
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/" if not _DRIVE.match(path) else "/:")
 
 
 def _region(line: int, column: int, end_line: int, end_column: int) -> dict[str, int]:
     return {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column}
 
 
-def _location(place: Place) -> dict[str, Any]:
+def _location(place: Place, report: Report) -> dict[str, Any]:
     physical: dict[str, Any] = {"artifactLocation": _artifact(place.path)}
-    if place.span is not None:
+    if place.cell and (lines := report.lines_in_file(place)) is not None:
+        physical["region"] = {"startLine": lines[0], "endLine": lines[1]}  # columns of the cell mean nothing in JSON
+    elif place.span is not None:
         physical["region"] = _region(*place.span)
     location: dict[str, Any] = {"physicalLocation": physical}
     if place.cell:
-        location["logicalLocations"] = [{"name": f"cell {place.cell}", "kind": "module"}]
+        name = f"cell {place.cell}"
+        location["logicalLocations"] = [{"name": name, "fullyQualifiedName": place.where(), "kind": "module"}]
     return location

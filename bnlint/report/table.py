@@ -17,7 +17,7 @@ class Style(NamedTuple):
 
 
 # Formats that say what each fix would change, which takes a LibCST parse a finding.
-WITH_CHANGES = frozenset({"sarif"})
+WITH_CHANGES = frozenset({"json", "sarif"})
 FORMATS = ("text", "concise", "json", "sarif", "github", "gitlab", "junit")
 
 

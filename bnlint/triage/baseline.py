@@ -21,7 +21,7 @@ def fingerprint(finding: Finding, excerpts: Excerpts) -> str:
     span = finding.place.span
     line = excerpts.get(finding.place.text, {}).get(span.line, "") if span is not None else ""
     words = "\0".join((finding.code, finding.says, "".join(line.split())))
-    return hashlib.blake2b(words.encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 class Known(NamedTuple):

@@ -1,14 +1,14 @@
 """What the configuration asks for: by code, persona, severity, confidence and file."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
-from fnmatch import fnmatch
-from pathlib import Path
 from typing import NamedTuple
 
 from bnlint.config import Config
 from bnlint.finding import Finding
 from bnlint.options import ALL, CONFIDENCES, PERSONAS, SEVERITIES
+from bnlint.patterns import matcher, relative
 
 
 class Triage(NamedTuple):
@@ -19,8 +19,9 @@ class Triage(NamedTuple):
 
 
 def order(finding: Finding) -> tuple[object, ...]:
-    """Sort key of findings: path, line, column, code."""
-    return finding.place.path, finding.place.span or (0, 0, 0, 0), finding.place.at, finding.code, finding.says
+    """Sort key of findings: path, cell, line, column, code."""
+    place = finding.place
+    return place.path, place.cell, place.span or (0, 0, 0, 0), place.at, finding.code, finding.says
 
 
 def choose(found: Iterable[Finding], config: Config) -> Triage:
@@ -66,9 +67,8 @@ def ignored_in_file(finding: Finding, config: Config) -> bool:
     """Whether ``per-file-ignores`` has a pattern for the file with a beginning of the code."""
     if not config.per_file_ignores:
         return False
-    path = Path(finding.place.path).absolute()
-    inside = path.relative_to(config.folder.absolute()) if path.is_relative_to(config.folder.absolute()) else path
-    return any(
-        fnmatch(inside.as_posix(), pattern) and any(finding.code.startswith(code) for code in codes)
+    inside = relative(os.path.abspath(finding.place.path), config.folder.absolute())  # noqa: PTH100 - links are not followed
+    return inside is not None and any(
+        any(finding.code.startswith(code) for code in codes) and matcher(pattern)(inside)
         for pattern, codes in config.per_file_ignores
     )

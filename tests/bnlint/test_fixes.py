@@ -10,9 +10,10 @@ from bnlint.facts.extract import extract
 from bnlint.facts.model import Assign, Call, Do, Function
 from bnlint.facts.walk import walk
 from bnlint.finding import Edit, Fix
-from bnlint.fixes.apply import diff, write
+from bnlint.fixes.apply import diff
 from bnlint.fixes.expressions import CannotApply
 from bnlint.fixes.verbs import VERB_NAMES, edited
+from bnlint.fixes.write import write
 from bnlint.repair import repair
 from bnlint.rules._base import Example, Meta, rule
 from bnlint.rules.table import RULES
@@ -220,8 +221,8 @@ def test_writing_keeps_permissions_and_links(tmp_path):
 def test_a_diff_says_where_the_last_newline_is_missing():
     """So that `patch` can apply it."""
     assert (
-        diff("a.py", "a\nb", "a\nc")
-        == "--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
+        diff("a.py", b"a\nb", b"a\nc")
+        == b"--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
     )
 
 

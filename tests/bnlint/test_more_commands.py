@@ -3,17 +3,20 @@
 import io
 import json
 import os
+import subprocess
 import sys
 
 import pytest
 
 from bnlint.cli import main
 from bnlint.commands.ignores import add_ignores
+from bnlint.errors import BnlintError
 from bnlint.examples import report_on
 from bnlint.extensions import with_extensions
 from bnlint.facts.imports import needed
 from bnlint.finding import Place
 from bnlint.fixes import apply
+from bnlint.fixes.write import write
 from bnlint.rules.table import RULES
 
 BAD = "import torch\n\nmodel.eval\n"
@@ -74,6 +77,67 @@ def test_add_ignores_leaves_a_finding_without_a_line_and_a_file_that_is_no_progr
     broken = "import torch\n\nmodel.eval\nprint 'x'\n"
     done = add_ignores(broken.encode(), found)
     assert (done.data.decode(), done.total, done.left) == (broken, 0, tuple(found))
+
+
+def test_add_ignores_writes_into_the_cells_of_a_notebook(folder, capsys):
+    """Magics stay, and nothing else of the JSON changes."""
+    cells = [
+        {"cell_type": "code", "source": ["%time\n", "import torch\n"]},
+        {"cell_type": "code", "source": "a = 1\nm.eval"},
+    ]
+    raw = json.dumps({"cells": cells, "nbformat": 4}, indent=1)
+    (folder / "n.ipynb").write_text(raw)
+    assert main(["--add-ignores", "."]) == 0
+    assert (folder / "n.ipynb").read_text() == raw.replace("m.eval", "m.eval  # bnlint: ignore[BN103]")
+    assert main(["."]) == 0
+
+
+def test_add_ignores_answers_standard_input_on_standard_output(folder, capfdbinary, monkeypatch):
+    """As --fix does."""
+    typed(monkeypatch, BAD)
+    assert main(["--add-ignores", "-"]) == 0
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out.decode() == BAD.replace(".eval", ".eval  # bnlint: ignore[BN103]")
+
+
+@pytest.mark.parametrize("text", [
+    BAD, BAD.replace("\n", "\r\n"), BAD.strip(), "# coding: latin-1\n# é\n" + BAD, "import torch\nx = '\x0c\u2028'\nmodel.eval\n",
+])  # fmt: skip
+def test_git_applies_a_diff(folder, capfdbinary, text):
+    """Whatever the line ends and the encoding."""
+    data = text.encode("latin-1" if "latin-1" in text else "utf-8")
+    (folder / "a.py").write_bytes(data)
+    assert main(["--diff", "."]) == 1
+    sys.stdout.flush()
+    patch = capfdbinary.readouterr().out
+    subprocess.run(["git", "apply", "-p0", "-"], input=patch, check=True)
+    assert (folder / "a.py").read_bytes() == data.replace(b".eval", b".eval()")
+
+
+def test_the_version_that_a_configuration_names_goes_before_hints(folder, capsys):
+    """Keras 3 gives fit()'s mode only to a call that takes it, Keras 2 finds another way."""
+    (folder / "a.py").write_text(KERAS)
+    for version, codes in (("keras = '3.4'", ["BN203"]), ("keras = '2.15'", []), ("tensorflow = '2.16.1'", ["BN203"]), ("tensorflow = '2.9'", [])):  # fmt: skip
+        main(["--set", f"target = {{{version}}}", "--quiet", "a.py"])
+        assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == codes, version
+
+
+KERAS = """from tensorflow import keras
+
+
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.bn = keras.layers.BatchNormalization()
+
+    def call(self, x):
+        return self.bn(x)
+
+
+net = Net()
+net.compile("sgd", "mse")
+net.fit(x, y)
+"""
 
 
 def test_a_baseline_takes_what_there_is_and_lets_new_findings_through(folder, capsys):
@@ -185,8 +249,8 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(tmp_path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space left"):
-        apply.write(file, b"new")
+    with pytest.raises(BnlintError, match=r"a\.py: cannot be written: No space left on device; nothing was changed"):
+        write(file, b"new")
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.py"]
 

@@ -11,7 +11,7 @@ import pytest
 
 from bnlint import __version__
 from bnlint.config import Config
-from bnlint.examples import read_cases
+from bnlint.examples import read_cases, report_on
 from bnlint.facts.collect import read_all
 from bnlint.facts.walk import calls, dotted
 from bnlint.finding import Finding, Fix, Place
@@ -26,6 +26,7 @@ from bnlint.run import analyse, report
 from bnlint.source import Source, Span
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 FILES = {
     "nets/é net.py": "import torch\n\n\ndef build():\n\treturn layer(3)  # ü, training\n",
     "main.py": "import torch\nfrom nets.b import build\n\nnet = build()  # training\nbad(\n    net,\n)\nworse(net)\n",
@@ -98,6 +99,82 @@ def test_sarif_has_what_code_scanning_shows(made):
     (replacement,) = result["fixes"][0]["artifactChanges"][0]["replacements"]
     assert replacement["insertedContent"]["text"] == "good(\n"
     assert result["partialFingerprints"]
+
+
+def test_json_keeps_to_the_schema_of_the_documentation(made):
+    """The schema is strict, so that a field that nobody wrote down fails here; and a wrong document fails it."""
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check = jsonschema.Draft202012Validator(schema).validate
+    document = json.loads(render("json", made, Style()))
+    check(document)
+    check(json.loads(render("json", made._replace(findings=(), notes=()), Style())))
+    document["findings"][0]["extra"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        check(document)
+
+
+def test_edits_of_json_make_the_fix(made):
+    """An editor that applies them from the last to the first has what --fix writes."""
+    (fix,) = (f["fix"] for f in json.loads(render("json", made, Style()))["findings"] if f["fix"] and f["fix"]["edits"])
+    lines = FILES["main.py"].splitlines(keepends=True)
+    for edit in reversed(fix["edits"]):
+        assert (edit["column"], edit["end_column"]) == (1, 1)
+        lines[edit["line"] - 1 : edit["end_line"] - 1] = [edit["text"]]
+    assert "".join(lines) == FILES["main.py"].replace("\nbad(", "\ngood(")
+
+
+TWICE = "import torch\n\nmodel.eval\nx = 1\nmodel.eval\n"
+
+
+@pytest.mark.parametrize("name", ["sarif", "gitlab"])
+def test_fingerprints_survive_moved_lines_and_tell_twins_apart(name):
+    """A service that compares two runs shows an old finding as old, and two equal lines as two findings."""
+
+    def marks(text):
+        document = json.loads(render(name, report_on({"a.py": text}, RULES), Style()))
+        if name == "gitlab":
+            return [issue["fingerprint"] for issue in document]
+        return [result["partialFingerprints"]["bnlint/v1"] for result in document["runs"][0]["results"]]
+
+    before = marks(TWICE)
+    assert len(set(before)) == 2
+    assert marks("# new\n\n" + TWICE.replace("x = 1\n", "if x:\n\n    pass\n")) == before
+    assert marks(TWICE.replace("model.eval\nx", "net.eval\nx"))[1] != before[1]
+
+
+NOTEBOOK = [["import torch\n", "%time\n", "model.eval\n"], "import torch\nmodel.eval"]
+
+
+def test_readers_that_know_no_cells_get_the_line_of_the_file():
+    """In the JSON of a notebook a cell is somewhere else, and often one line."""
+    cells = [{"cell_type": "code", "source": source} for source in NOTEBOOK]
+    raw = json.dumps({"cells": cells}, indent=1)
+    made = report_on({"n.ipynb": raw}, RULES)
+    lines = [number for number, line in enumerate(raw.splitlines(), 1) if "model.eval" in line]
+    github = render("github", made, Style())
+    assert [int(line) for line in re.findall(r"line=(\d+),", github)] == lines
+    assert [issue["location"]["lines"]["begin"] for issue in json.loads(render("gitlab", made, Style()))] == lines
+    results = json.loads(render("sarif", made, Style()))["runs"][0]["results"]
+    places = [result["locations"][0]["physicalLocation"]["region"] for result in results]
+    assert places == [{"startLine": line, "endLine": line} for line in lines]
+    assert [int(one.get("line")) for one in ET.fromstring(render("junit", made, Style())).iter("testcase")] == lines
+
+
+def test_junit_counts_what_it_holds(made):
+    """Readers show the sums of the attributes; notes are skipped tests, as they change no exit code."""
+    for some in (made, made._replace(findings=()), made._replace(findings=made.findings[-1:])):
+        root = ET.fromstring(render("junit", some, Style()))
+        (suite,) = root
+        assert root.tag == "testsuites"
+        for one in (root, suite):
+            cases = list(one.iter("testcase"))
+            assert int(one.get("tests")) == len(cases)
+            for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+                assert int(one.get(name)) == len(list(one.iter(tag)))
+        for case in cases:
+            assert {"classname", "name", "time"} <= set(case.attrib)
+            assert len(case) <= 1
 
 
 def test_junit_is_xml_whatever_the_message_holds(made):

@@ -1,5 +1,6 @@
 """Which generation of Keras a program is written for, from names that only one of them has."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from bnlint.facts import model as m
@@ -11,15 +12,18 @@ Generation = Literal[2, 3]
 
 
 class Versions:
-    """Keras 2 or 3, or None where nothing tells (or both are named)."""
+    """Keras 2 or 3, or None where nothing tells (or both are named); what the configuration says goes before all hints."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, target: Mapping[str, str] | None = None) -> None:
         self.names = names
+        self.told = targeted(target or {})
         self._files: dict[str, frozenset[Generation]] = {}
         self._project: frozenset[Generation] | None = None
 
     def of(self, path: str) -> Generation | None:
         """The generation of one file; if the file does not tell, that of the whole project."""
+        if self.told is not None:
+            return self.told
         own = self._hints(path)
         if len(own) == 1:
             return next(iter(own))
@@ -57,6 +61,19 @@ class Versions:
                 if hint is not None:
                     found.add(hint)
         return found
+
+
+def targeted(target: Mapping[str, str]) -> Generation | None:
+    """The generation that the versions of a configuration mean: TensorFlow's own Keras is Keras 3 since 2.16."""
+    if "keras" in target:
+        return 3 if _numbers(target["keras"]) >= (3,) else 2
+    if "tensorflow" in target:
+        return 3 if _numbers(target["tensorflow"]) >= (2, 16) else 2
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _of_node(node: m.Node) -> Generation | None:

@@ -1,5 +1,6 @@
 """All that rules ask about Keras programs, in one place."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from bnlint.facts import model as m
@@ -19,9 +20,10 @@ _MAKERS = frozenset({"Sequential", "Model", "load_model", "model_from_json", "cl
 class Keras:
     """The Keras side of a project."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, target: Mapping[str, str] | None = None) -> None:
         self.contents = contents
         self.calls = contents.calls
+        self.target = target or {}
 
     @cached_property
     def tapes(self) -> Tapes:
@@ -41,7 +43,7 @@ class Keras:
     @cached_property
     def versions(self) -> Versions:
         """The generation of Keras that files are written for."""
-        return Versions(self.calls.names)
+        return Versions(self.calls.names, self.target)
 
     @cached_property
     def freezing(self) -> Freezing:
