@@ -44,7 +44,8 @@ def _serve(connection: Connection, others: list[Connection], work: Work) -> None
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
 
     def loop() -> None:
-        while (task := tasks.get()) is not None:
+        while True:
+            task = tasks.get()
             try:
                 answer: tuple[Any, str | None] = work(*task), None
             except RecursionError:
@@ -63,7 +64,7 @@ def _receive(connection: Connection, tasks: "SimpleQueue[Any]") -> None:
         while True:
             tasks.put(connection.recv())
     except (EOFError, OSError):
-        tasks.put(None)
+        os._exit(0)  # whoever asked is gone, killed perhaps: a task of minutes would go on for nobody
 
 
 class _Worker:

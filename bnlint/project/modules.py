@@ -34,6 +34,7 @@ class Modules:
                 self._by_tail.setdefault(parts[-1], []).append((parts, file))
 
     @staticmethod
+    @cache
     def parts(path: str) -> Parts:
         """Folders and name of a module's path, without ``.py`` and ``__init__``."""
         pure = PurePosixPath(path.replace("\\", "/"))

@@ -65,6 +65,9 @@ class Names:
         self._meanings = {name: External(same) for name, same in (meanings or {}).items()}
         self._scopes: dict[str, dict[int | None, Scope]] = {}
         self._known: dict[tuple[Scope, str], Meaning | None] = {}
+        self._members: dict[tuple[str, str], Meaning | None] = {}
+        self._asked: dict[tuple[str, str], Meaning | None] = {}  # by the question that is being answered
+        self._stars: dict[str, tuple[m.FileFacts, ...]] = {}
 
     @cached_property
     def modules(self) -> Modules:
@@ -169,6 +172,24 @@ class Names:
 
     def member(self, file: m.FileFacts, name: str, depth: int = 0) -> Meaning | None:
         """Attribute `name` of a module of the project: its own, re-exported, or a submodule."""
+        key = file.path, name
+        if key in self._members:
+            return self._members[key]
+        if key in self._asked:
+            return self._asked[key]
+        first = not self._asked
+        self._asked[key] = None
+        try:
+            found = self._asked[key] = self._member(file, name, depth)
+            if first:  # an answer inside of a circle of imports may lack what only the whole question finds
+                self._members.update((key, known) for key, known in self._asked.items() if known is not None)
+                self._members[key] = found
+        finally:
+            if first:
+                self._asked.clear()
+        return found
+
+    def _member(self, file: m.FileFacts, name: str, depth: int) -> Meaning | None:
         if depth > _MAX_DEPTH:
             return None
         root = self.scope(file.path)
@@ -185,13 +206,32 @@ class Names:
     def _starred(self, name: str, root: Scope, depth: int) -> Meaning | None:
         if depth > _MAX_DEPTH:
             return None
-        for star in root.stars:
-            file = self.modules.find(root.path, star.module, star.level)
-            if file is not None and file.path != root.path:
-                found = self.member(file, name, depth + 1)
-                if found is not None:
-                    return found
+        for file in self._star_files(root.path):
+            own = self.scope(file.path).names.get(name)
+            found = self._bound(own, self.scope(file.path), depth + 1) if own is not None else None
+            if found is not None:
+                return found
+            submodule = self.modules.submodule(file, name)
+            if submodule is not None:
+                return Module(submodule)
         return None
+
+    def _star_files(self, path: str) -> tuple[m.FileFacts, ...]:
+        """Files whose names a file has by ``import *``, directly or through others, in the order they are asked.
+
+        Each file once: packages whose modules star each other have far more ways than files.
+        """
+        if path not in self._stars:
+            order: dict[str, m.FileFacts] = {}
+            stack = [path]
+            while stack:
+                here = stack.pop()
+                found = [self.modules.find(here, star.module, star.level) for star in self.scope(here).stars]
+                new = [file for file in found if file is not None and file.path != path and file.path not in order]
+                order.update((file.path, file) for file in new)
+                stack.extend(file.path for file in reversed(new))
+            self._stars[path] = tuple(order.values())
+        return self._stars[path]
 
     def _attribute(self, base: Meaning | None, name: str, depth: int) -> Meaning | None:
         if isinstance(base, External):

@@ -207,3 +207,15 @@ def test_an_object_defined_by_itself_is_unknown():
     assert list(p.calls.sites_in("a.py"))
     for site in p.calls.all_sites():
         assert p.calls.target(site.call, site.scope) is None
+
+
+def test_modules_that_star_each_other_are_asked_once():
+    """A package whose modules all import * from each other has more ways than anybody could walk."""
+    stars = "".join(f"from .m{n} import *\n" for n in range(14))
+    files = {f"pkg_m{n}": stars + f"from .m{(n + 1) % 14} import wanted{n}\n" for n in range(14)}
+    p = project(pkg_init="", pkg_last="class Net: pass\n", **{**files, "pkg_m13": stars + "from .last import *\n"})
+    found = meaning(p, "pkg/m0.py", "Net")
+    assert isinstance(found, Definition)
+    assert found.path == "pkg/last.py"
+    assert meaning(p, "pkg/m0.py", "wanted7") is None
+    assert meaning(p, "pkg/m5.py", "Net") == found

@@ -63,6 +63,45 @@ def test_no_process_is_left_behind():
     assert multiprocessing.active_children() == []
 
 
+def test_a_worker_does_not_outlive_who_asked(tmp_path):
+    """A run that is killed (out of memory, a time limit of CI) leaves no process at work on its last task."""
+    program = (
+        "import os, pathlib, sys, time\n"
+        "from bnlint.facts import pool\n"
+        "def work(folder):\n"
+        "    pathlib.Path(folder, str(os.getpid())).touch()\n"
+        "    while True:\n"
+        "        pass\n"
+        "if __name__ == '__main__':\n"
+        "    list(pool.run(work, [(sys.argv[1],)], jobs=1, limit=600))\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    started = tmp_path / "started"
+    started.mkdir()
+    run = subprocess.Popen([sys.executable, tmp_path / "program.py", started])
+    worker = int(_soon(lambda: next(started.iterdir(), None)).name)
+    run.kill()
+    run.wait()
+    assert _soon(lambda: not _alive(worker))
+
+
+def _soon(ask):
+    """The answer, once there is one."""
+    end = time.monotonic() + 30
+    while not (answer := ask()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return answer
+
+
+def _alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_deep_thread_gives_back_results_and_errors():
     """And puts the recursion limit back."""
     before = sys.getrecursionlimit()
