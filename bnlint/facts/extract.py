@@ -1,11 +1,12 @@
-"""One file's text → its facts: by Python's own parser, and by LibCST what that cannot read.
+"""One file's text → its facts: by Python's own parser, by LibCST what that cannot read, and then as Python 2.
 
-The two agree number for number (a test holds them together), so findings of the fast one can be repaired by the other.
+The first two agree number for number (a test holds them together), so findings of the fast one can be repaired by the
+other. LibCST comes before Python 2, so that nothing it can repair is read in another form.
 """
 
 from bnlint.facts import model as m
 from bnlint.facts.deep import deep_recursion
-from bnlint.facts.python_read import comments, decoded, read
+from bnlint.facts.python_read import comments, decoded, read, read_python2
 
 
 def extract(path: str, digest: str, text: str | bytes) -> m.FileFacts:
@@ -34,8 +35,18 @@ def _by_libcst(path: str, digest: str, text: str | bytes, error: Exception) -> m
     except RecursionError:
         return m.FileFacts(path, digest, problem=m.Problem("nested too deeply to be analysed"))
     except (cst.ParserSyntaxError, UnicodeError, LookupError, ValueError, SyntaxError):
+        return _as_python2(path, digest, text, error)
+    return m.FileFacts(path, digest, tree.body, tree.comments)
+
+
+def _as_python2(path: str, digest: str, text: str | bytes, error: Exception) -> m.FileFacts:
+    try:
+        with deep_recursion():
+            reading = read_python2(text)
+            remarks = comments(decoded(text) if isinstance(text, bytes) else text, reading)
+    except (RecursionError, MemoryError, SyntaxError, ValueError):
         if isinstance(error, SyntaxError) and error.lineno:
             message = f"not valid Python 3: {error.msg}"
             return m.FileFacts(path, digest, problem=m.Problem(message, error.lineno, max(1, error.offset or 1)))
         return m.FileFacts(path, digest, problem=m.Problem(f"cannot be decoded: {error}"))
-    return m.FileFacts(path, digest, tree.body, tree.comments)
+    return m.FileFacts(path, digest, reading.body, remarks)

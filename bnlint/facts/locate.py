@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from bnlint.facts.deep import deep_recursion
-from bnlint.facts.python_read import LINE_END, decoded, read
+from bnlint.facts.python_read import LINE_END, decoded, read, read_python2
 from bnlint.source import Span
 
 _BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
@@ -25,10 +25,16 @@ def locate(text: str | bytes, numbers: Iterable[int]) -> dict[int, Span]:
         with deep_recursion():
             nodes = read(text).nodes
     except (SyntaxError, ValueError):
+        from libcst import ParserSyntaxError
+
         from bnlint.facts.locate_tree import spans
         from bnlint.facts.tree import read_tree
 
-        return spans(read_tree(text), wanted)
+        try:
+            return spans(read_tree(text), wanted)
+        except ParserSyntaxError:  # the facts are those of Python 2
+            with deep_recursion():
+                nodes = read_python2(text).nodes
     lines = LINE_END.split(decoded(text) if isinstance(text, bytes) else text)
     outer = _strings(nodes) if sys.version_info < (3, 12) else {}
     return {number: _span(outer.get(id(nodes[number]), nodes[number]), lines) for number in wanted}

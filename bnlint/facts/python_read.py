@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bnlint.facts import model as m
+from bnlint.facts.python2 import rewritten
 from bnlint.facts.python_statements import block
 
 LINE_END = re.compile(r"\r\n|\n|\r")
@@ -60,6 +61,26 @@ def read(text: str | bytes) -> Reading:
         tree = _parsed(text)
     nodes: list[ast.AST] = []
     return Reading(block(nodes, tree.body), nodes)
+
+
+def read_python2(text: str | bytes) -> Reading:
+    """The same for a program in Python 2, of which only what Python 3 cannot parse is read in another form.
+
+    Raises
+    ------
+    SyntaxError, ValueError, RecursionError, MemoryError
+        If it is no Python 2 either.
+    """
+    if isinstance(text, bytes):  # bytes of another code than the file names are an error for Python 2 as well
+        text = text.decode(tokenize.detect_encoding(io.BytesIO(text).readline)[0])
+    changed, moved = rewritten(text)
+    reading = read(changed)
+    for node in reading.nodes if moved else ():
+        assert isinstance(node, ast.expr | ast.stmt)
+        node.col_offset = max(0, node.col_offset - moved.get(node.lineno, 0))
+        end = node.end_lineno or node.lineno
+        node.end_col_offset = max(0, (node.end_col_offset or 0) - moved.get(end, 0))
+    return reading
 
 
 def _parsed(text: str | bytes) -> ast.Module:

@@ -20,12 +20,12 @@ META = Meta(
     why="Mistakes in this file, and those of other files that depend on it, are not seen.",
     examples=(
         Example(
-            title="Python 2",
-            bad='import torch\nprint "step", model.eval()  # <-\n',
+            title="A line that is no Python",
+            bad='import torch\nprint("step" model.eval())  # <-\n',
             good='import torch\nprint("step", model.eval())\n',
         ),
     ),
-    notes="A note: it does not change the exit code unless `--strict` is given.",
+    notes="A note: it does not change the exit code unless `--strict` is given. Python 2 is analysed like Python 3, and only not repaired.",
     proof="not observable: the rule speaks of the linter, not of a program",
 )
 

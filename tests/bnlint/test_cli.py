@@ -45,9 +45,9 @@ def test_exit_zero_reports_and_succeeds(folder, capsys):
 
 def test_a_file_that_cannot_be_read_is_a_note_and_only_counts_when_strict(folder, capsys):
     """One broken file says nothing about the others."""
-    (folder / "a.py").write_text("import torch\nprint 'x', model.eval()\n")
+    (folder / "a.py").write_text("import torch\nprint('x' model.eval())\n")
     assert main(["."]) == 0
-    assert "a.py:2:1: note[BN901] not analysed: not valid Python 3" in capsys.readouterr().out
+    assert "a.py:2:7: note[BN901] not analysed: not valid Python 3" in capsys.readouterr().out
     assert main(["--strict", "."]) == 1
 
 

@@ -106,8 +106,8 @@ def test_comments_above_and_beside_a_statement_are_kept():
 
 
 def test_a_file_that_is_not_python_has_a_problem_with_its_place():
-    """Python 2 is reported once, at the line where it stops being Python 3."""
-    found = extract("a.py", "d", "x = 1\nprint 'hello'\n")
+    """It is reported once, at the line where it stops being Python."""
+    found = extract("a.py", "d", "x = 1\nprint('hello' x)\n")
     assert found.problem is not None
     assert found.problem.line == 2
     assert found.body == ()

@@ -30,7 +30,7 @@ ROOT = HERE.parents[1]
 FILES = {
     "nets/é net.py": "import torch\n\n\ndef build():\n\treturn layer(3)  # ü, training\n",
     "main.py": "import torch\nfrom nets.b import build\n\nnet = build()  # training\nbad(\n    net,\n)\nworse(net)\n",
-    "old.py": "import torch\nprint 'training'\n",
+    "old.py": "import torch\nprint('training' ok)\n",
     "book.ipynb": json.dumps({"cells": [{"cell_type": "code", "source": ["import torch  # training\n", "bad(x)\n"]}]}),
 }
 META = Meta(
