@@ -54,6 +54,11 @@ class Fix(NamedTuple):
     lines: str = ""
 
 
+def unsafe(title: str, edits: tuple[Edit, ...]) -> Fix | None:
+    """A repair that changes results; None where there is nothing to edit."""
+    return Fix(title, "unsafe", edits) if edits else None
+
+
 class Finding(NamedTuple):
     """One mistake at one place, with the places that led to it, in the order a reader follows them."""
 

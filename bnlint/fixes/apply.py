@@ -10,6 +10,7 @@ from bnlint.facts.model import Block
 from bnlint.facts.walk import children
 from bnlint.finding import Edit, Finding, Safety
 from bnlint.fixes.expressions import CannotApply
+from bnlint.fixes.regions import REGIONS
 from bnlint.fixes.verbs import edited
 
 LEVELS: dict[str, tuple[Safety, ...]] = {"safe": ("safe",), "unsafe": ("safe", "unsafe")}
@@ -35,12 +36,18 @@ def compatible(findings: Sequence[Finding], body: Block) -> list[Finding]:
     chosen: list[Finding] = []
     for finding in findings:
         assert finding.fix is not None
-        ranges = [(edit.at, ends.get(edit.at, edit.at + 1)) for edit in finding.fix.edits if edit.verb != "add_import"]
+        ranges = [_range(edit, ends) for edit in finding.fix.edits if edit.verb != "add_import"]
         if any(start < other_end and other < end for start, end in ranges for other, other_end in taken):
             continue
         taken.extend(ranges)
         chosen.append(finding)
     return chosen
+
+
+def _range(edit: Edit, ends: dict[int, int]) -> tuple[int, int]:
+    """The records an edit may change: below its own, and up to its last statement if it is of several."""
+    last = int(edit.words[0]) if edit.verb in REGIONS else edit.at
+    return edit.at, ends.get(last, last + 1)
 
 
 def _ends(body: Block) -> dict[int, int]:

@@ -180,8 +180,8 @@ def remove_argument(node: cst.CSTNode, words: Words) -> cst.CSTNode:
     return node.with_changes(args=args)
 
 
-def dropout_to_functional(node: cst.CSTNode, _: Words) -> cst.CSTNode:
-    """``nn.Dropout(0.5)(x)`` → ``nn.functional.dropout(x, 0.5, training=self.training)``."""
+def dropout_to_functional(node: cst.CSTNode, words: Words) -> cst.CSTNode:
+    """``nn.Dropout(0.5)(x)`` → ``nn.functional.dropout(x, 0.5, training=self.training)``; `words` name the function."""
     node = _call(node)
     maker = node.func
     if not isinstance(maker, cst.Call) or not isinstance(maker.func, cst.Attribute) or len(node.args) != 1:
@@ -190,7 +190,7 @@ def dropout_to_functional(node: cst.CSTNode, _: Words) -> cst.CSTNode:
         arg.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
         for arg in (*node.args, *maker.args)
     ]
-    function = cst.Attribute(maker.func.with_changes(attr=cst.Name("functional")), cst.Name("dropout"))
+    function = cst.Attribute(maker.func.with_changes(attr=cst.Name("functional")), cst.Name(words[0]))
     made = node.with_changes(func=function, args=given)
     made = made.with_changes(args=[*made.args[:-1], made.args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
     return add_keyword(made, ("training", "self.training"))

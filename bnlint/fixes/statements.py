@@ -72,7 +72,17 @@ def _indented(node: cst.CSTNode) -> cst.IndentedBlock:
 def append_to_body(node: cst.CSTNode, words: Words) -> cst.CSTNode:
     """Write `words[0]` at the end of the block."""
     block = _indented(node)
-    return node.with_changes(body=block.with_changes(body=[*block.body, *written(words[0])]))
+    new = written(words[0])
+    if isinstance(new[0], cst.FunctionDef):
+        new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    return node.with_changes(body=block.with_changes(body=[*block.body, *new]))
+
+
+def add_else(node: cst.CSTNode, words: Words) -> cst.CSTNode:
+    """``if test: …`` → ``if test: …`` with `words[0]` in its ``else``."""
+    if not isinstance(node, cst.If) or node.orelse is not None:
+        raise CannotApply("got another statement, expected an `if` without an `else`")
+    return node.with_changes(orelse=cst.Else(body=cst.IndentedBlock(body=written(words[0]))))
 
 
 def prepend_to_body(node: cst.CSTNode, words: Words) -> cst.CSTNode:
@@ -115,6 +125,7 @@ def add_parameter(node: cst.CSTNode, words: Words) -> cst.CSTNode:
 # `within`: the statement stays one statement.
 WITHIN: dict[str, Callable[[cst.CSTNode, Words], cst.CSTNode]] = {
     "append_to_body": append_to_body,
+    "add_else": add_else,
     "prepend_to_body": prepend_to_body,
     "add_parameter": add_parameter,
 }

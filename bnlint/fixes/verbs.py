@@ -1,34 +1,58 @@
 """Edits as data → one changed module: every edit of a file in one pass of one transformer."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import libcst as cst
 
 from bnlint.facts.tree import read_tree
 from bnlint.finding import Edit
 from bnlint.fixes.expressions import VERBS, CannotApply
+from bnlint.fixes.regions import REGIONS, replaced
 from bnlint.fixes.statements import AROUND, WITHIN, Lines, add_import
 
 _INNER = {**VERBS, **WITHIN}
-VERB_NAMES = frozenset({*_INNER, *AROUND, "add_import"})
+VERB_NAMES = frozenset({*_INNER, *AROUND, *REGIONS, "add_import"})
+
+
+class _Region(NamedTuple):
+    """Several statements of one block, by their nodes, and what becomes of them."""
+
+    first: cst.CSTNode
+    last: cst.CSTNode
+    edit: Edit
 
 
 class _Editor(cst.CSTTransformer):
-    def __init__(self, inner: dict[int, list[Edit]], around: dict[int, list[Edit]]) -> None:
+    def __init__(self, inner: dict[int, list[Edit]], around: dict[int, list[Edit]], regions: list[_Region]) -> None:
         super().__init__()
         self.inner = inner
         self.around = around
+        self.regions = regions
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         node = super().on_leave(original_node, updated_node)
         for edit in self.inner.pop(id(original_node), ()):
             assert isinstance(node, cst.CSTNode)
             node = _INNER[edit.verb](node, edit.words)
+        if isinstance(original_node, cst.IndentedBlock | cst.Module):
+            return self._regions(original_node, node)
         if isinstance(original_node, cst.BaseStatement):
             return self._around(original_node, node)
         if isinstance(original_node, cst.SimpleStatementSuite):
             return self._opened(original_node, node)
+        return node
+
+    def _regions(self, original: cst.IndentedBlock | cst.Module, node: Any) -> Any:
+        for region in list(self.regions):
+            ends = [_line_of(original.body, one) for one in (region.first, region.last)]
+            if None in ends:
+                continue
+            self.regions.remove(region)
+            if len(node.body) != len(original.body):
+                raise CannotApply("another repair changed the same block")
+            first, last = (node.body[number] for number in ends if number is not None)
+            node = node.with_changes(body=replaced(node.body, first, last, region.edit.verb, region.edit.words))
         return node
 
     def _edits(self, original: cst.CSTNode) -> list[Edit]:
@@ -55,6 +79,14 @@ class _Editor(cst.CSTTransformer):
         return cst.IndentedBlock(body=lines)
 
 
+def _line_of(body: Sequence[cst.CSTNode], node: cst.CSTNode) -> int | None:
+    """The number of the statement of a block that a node is, or is on the line of."""
+    for number, line in enumerate(body):
+        if line is node or (isinstance(line, cst.SimpleStatementLine) and any(part is node for part in line.body)):
+            return number
+    return None
+
+
 def _edited(lines: Lines, edits: Sequence[Edit]) -> Lines:
     for edit in edits:
         lines = AROUND[edit.verb](lines, edit.words)
@@ -77,14 +109,17 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
         raise CannotApply("the file does not survive being parsed and written unchanged")
     inner: dict[int, list[Edit]] = {}
     around: dict[int, list[Edit]] = {}
+    regions: list[_Region] = []
     for edit in edits:
         if edit.verb not in VERB_NAMES:
             raise CannotApply(f"got the verb {edit.verb!r}, expected one of {', '.join(sorted(VERB_NAMES))}")
-        if edit.verb != "add_import":
+        if edit.verb in REGIONS:
+            regions.append(_Region(tree.nodes[edit.at], tree.nodes[int(edit.words[0])], edit))
+        elif edit.verb != "add_import":
             table = around if edit.verb in AROUND else inner
             table.setdefault(id(tree.nodes[edit.at]), []).append(edit)
-    module = tree.module.visit(_Editor(inner, around))
-    if inner or around:
+    module = tree.module.visit(_Editor(inner, around, regions))
+    if inner or around or regions:
         raise CannotApply("an edit found no place")
     for edit in edits:
         if edit.verb == "add_import":

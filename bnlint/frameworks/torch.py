@@ -66,6 +66,15 @@ DROPOUT_ARGUMENT: Final[dict[str, tuple[int, float]]] = {
     "Transformer": (5, 0.1),
 }
 # Everything else below torch.nn that is a layer behaves alike in both modes.
+# Dropouts and the function that does the same; AlphaDropout's has another default, which a given mode overrides.
+FUNCTIONAL_OF: Final[dict[str, str]] = {
+    "Dropout": "dropout",
+    "Dropout1d": "dropout1d",
+    "Dropout2d": "dropout2d",
+    "Dropout3d": "dropout3d",
+    "AlphaDropout": "alpha_dropout",
+    "FeatureAlphaDropout": "feature_alpha_dropout",
+}
 INSTANCE_NORMS: Final = frozenset(
     prefix + name
     for prefix in (*NN, "torch.nn.modules.instancenorm.")

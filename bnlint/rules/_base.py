@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bnlint.facts.model import FileFacts
-from bnlint.finding import Confidence, Edit, Finding, Fix, Persona, Place, Severity
+from bnlint.finding import Confidence, Edit, Finding, Fix, Persona, Place, Severity, unsafe
 
 if TYPE_CHECKING:
     from bnlint.project.link import Project
 
-__all__ = ["Edit", "Example", "Finding", "Fix", "Meta", "Place", "Rule", "rule"]
+__all__ = ["Edit", "Example", "Finding", "Fix", "Meta", "Place", "Rule", "rule", "unsafe"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from bnlint.examples import EVERYTHING
 from bnlint.facts.collect import read_all
 from bnlint.facts.extract import extract
-from bnlint.facts.model import Assign, Call, Do, Function
+from bnlint.facts.model import Assign, Call, Do, Function, If
 from bnlint.facts.walk import walk
 from bnlint.finding import Edit, Fix
 from bnlint.fixes.apply import diff
@@ -43,8 +43,13 @@ EXPRESSIONS = [
     ("f(a, b=1)\n", "remove_argument", ("b",), "f(a)\n"),
     ("f(a, b)\n", "remove_argument", ("0",), "f(b)\n"),
     ("f(a)\n", "replace", ("g(b)",), "g(b)\n"),
-    ("nn.Dropout(0.5)(x)\n", "dropout_to_functional", (), "nn.functional.dropout(x, 0.5, training=self.training)\n"),
-    ("nn.Dropout()(x)\n", "dropout_to_functional", (), "nn.functional.dropout(x, training=self.training)\n"),
+    (
+        "nn.Dropout(0.5)(x)\n",
+        "dropout_to_functional",
+        ("dropout",),
+        "nn.functional.dropout(x, 0.5, training=self.training)\n",
+    ),
+    ("nn.Dropout()(x)\n", "dropout_to_functional", ("dropout",), "nn.functional.dropout(x, training=self.training)\n"),
 ]
 
 
@@ -112,10 +117,42 @@ def test_imports_are_added_below_the_others_and_once(before, after):
     assert changed(before, Assign if "x" in before else Do, "add_import", "import os") == after
 
 
+@pytest.mark.parametrize(
+    ("before", "last", "after"),
+    [
+        ("x = 1\n# why\na()\nb()\nc()\n", 1, "x = 1\ns()\ntry:\n    # why\n    a()\n    b()\nfinally:\n    e()\nc()\n"),
+        ("if x:\n\ta()  # one\n\tb(\n\t\t1)\n", 1, "if x:\n\ts()\n\ttry:\n\t\ta()  # one\n\t\tb(\n\t\t\t1)\n\tfinally:\n\t\te()\n"),
+        ("a(); b()\n", 0, "s()\ntry:\n    a(); b()\nfinally:\n    e()\n"),
+    ],
+)  # fmt: skip
+def test_statements_are_wrapped_together(before, last, after):
+    """From the first to the last, with what is done before and at the end in any case."""
+    body = extract("a.py", "", before).body
+    does = [node for node in walk(body) if isinstance(node, Do)]
+    edit = Edit(does[0].at, "wrap_in_try", (str(does[last].at), "s()", "e()"))
+    assert edited(before.encode(), [edit]).decode() == after
+
+
+def test_statements_of_two_blocks_are_not_wrapped():
+    """It would change the program."""
+    body = extract("a.py", "", "a()\nif x:\n    b()\n").body
+    first, last = (node for node in walk(body) if isinstance(node, Do))
+    with pytest.raises(CannotApply, match="no place"):
+        edited(b"a()\nif x:\n    b()\n", [Edit(first.at, "wrap_in_try", (str(last.at), "s()", "e()"))])
+
+
+def test_an_else_is_added_once():
+    """And never put in place of one that is there."""
+    text = "if x:\n    a()  # one\nb()\n"
+    assert changed(text, If, "add_else", "c()") == "if x:\n    a()  # one\nelse:\n    c()\nb()\n"
+    with pytest.raises(CannotApply, match="without an `else`"):
+        changed("if x:\n    a()\nelse:\n    b()\n", If, "add_else", "c()")
+
+
 def test_every_verb_has_a_case():
     """A verb without an example here is not tested."""
     cased = {verb for _, verb, _, _ in [*EXPRESSIONS, *STATEMENTS, *FUNCTIONS]}
-    assert cased | {"add_import", "call", "rename_attribute"} == VERB_NAMES
+    assert cased | {"add_import", "call", "rename_attribute", "add_else", "wrap_in_try"} == VERB_NAMES
 
 
 @pytest.mark.parametrize(

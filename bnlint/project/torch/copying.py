@@ -179,6 +179,16 @@ def _holds_parameters(expr: m.Expr) -> bool:
     )
 
 
+def parameters_of(expr: m.Expr) -> str | None:
+    """The network whose parameters are collected, as it is written there."""
+    found = {
+        dotted(node.func.value)
+        for node in walk(expr)
+        if isinstance(node, m.Call) and isinstance(node.func, m.Attr) and node.func.name in _PARAMETERS
+    }
+    return found.pop() if len(found) == 1 else None
+
+
 def _only_saves(node: m.Node, root: object) -> bool:
     """A ``state_dict`` method of the class's own, or one that is only saved, copies no buffers between networks."""
     if not isinstance(node, m.Attr) or node.name != "state_dict":

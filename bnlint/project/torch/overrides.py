@@ -57,10 +57,16 @@ def _trains(function: m.Function) -> bool:
 
 def _calls_super(function: m.Function) -> bool:
     """``super().train(mode)``, ``Base.train(self, mode)``."""
-    return any(
-        isinstance(n, m.Call) and isinstance(n.func, m.Attr) and n.func.name == "train" and _is_super(n)
+    return bool(super_calls(function))
+
+
+def super_calls(function: m.Function) -> list[m.Call]:
+    """Calls of the base's ``train``."""
+    return [
+        n
         for n in walk(function.body)
-    )
+        if isinstance(n, m.Call) and isinstance(n.func, m.Attr) and n.func.name == "train" and _is_super(n)
+    ]
 
 
 def _is_super(call: m.Call) -> bool:

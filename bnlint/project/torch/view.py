@@ -13,6 +13,7 @@ from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.programs import Programs
+from bnlint.project.torch.repairs import Repairs
 from bnlint.project.torch.structure import Structure
 from bnlint.project.torch.verdicts import Verdicts
 from bnlint.project.torch.words import Vocabulary
@@ -55,6 +56,11 @@ class Torch:
     def verdicts(self) -> Verdicts:
         """Networks found in the wrong mode."""
         return Verdicts(self.machine, self.programs, JUDGES)
+
+    @cached_property
+    def repairs(self) -> Repairs:
+        """Edits for networks in the wrong mode."""
+        return Repairs(self.names)
 
     @cached_property
     def copying(self) -> Copying:

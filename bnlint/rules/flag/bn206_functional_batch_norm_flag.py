@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
 from bnlint.project.torch.guards import under_mode_test
-from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule
+from bnlint.rules._base import Edit, Example, Finding, Meta, rule, unsafe
 
 _HEAD = (
     "import torch.nn as nn\nimport torch.nn.functional as F\n\n\nclass Norm(nn.Module):\n    def forward(self, x):\n"
@@ -48,17 +48,14 @@ def functional_batch_norm_flag(file: FileFacts, project: Project) -> Iterator[Fi
             continue
         frozen = "frozen" in use.in_module.node.name.lower() or "affine" in use.in_module.node.name.lower()
         if use.flag == "constant" or (use.flag == "missing" and not frozen):
-            fix = Fix(
-                "Pass training=self.training",
-                "unsafe",
-                (Edit(use.call.at, "set_keyword", ("training", "self.training")),),
-            )
-            confidence = "high" if use.flag == "constant" else "low"
             positional = use.flag == "constant" and not any(a.keyword == "training" for a in use.call.args)
+            verb = "set_argument" if positional else "set_keyword"
+            edit = Edit(use.call.at, verb, ("5" if positional else "training", "self.training"))
+            confidence = "high" if use.flag == "constant" else "low"
             yield META.finding(
                 file.path,
                 use.call.at,
                 reason=_REASONS[use.flag],
-                fix=None if positional else fix,
+                fix=unsafe("Pass training=self.training", (edit,)),
                 confidence=confidence,  # type: ignore[arg-type]
             )

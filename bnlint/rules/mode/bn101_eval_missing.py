@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
 from bnlint.project.torch.phases import half_switched
-from bnlint.project.torch.repairs import frame
-from bnlint.project.torch.verdicts import Verdict
-from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
 import torch
@@ -50,7 +48,7 @@ META = Meta(
     frameworks=("torch",),
     says="{net} holds {layer} and is evaluated here in training mode: {net}.eval() is missing",
     why="In training mode each prediction depends on the other samples of its batch, dropout is on, and evaluation data move the running statistics.",
-    fix_safety="Unsafe: evaluation results change (that is the point), and the mode has to be set back before training goes on.",
+    fix_safety="Unsafe: evaluation results change (that is the point). A network that is trained as well, or that a caller gives, gets its old mode back in a `finally`.",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn101_eval_missing.py",
     examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
@@ -69,24 +67,19 @@ def eval_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
-            fix=_fix(verdict, project),
+            fix=unsafe(f"Evaluate {verdict.network} in eval mode", project.torch.repairs.evaluated(verdict)),
         )
     for call, switch, network in half_switched(file, project.torch.vocabulary):
         if project.torch.verdicts.program_may_have_modes(file.path):
             related = [Place(file.path, switch.at, f"{network} is put in training mode here, and never in eval mode")]
             yield META.finding(
-                file.path, call.at, related=related, confidence="medium", net=network, layer="layers with a mode"
+                file.path,
+                call.at,
+                related=related,
+                confidence="medium",
+                net=network,
+                layer="layers with a mode",
+                fix=unsafe(
+                    f"Put {network} in eval mode else", project.torch.repairs.otherwise(file.path, switch, network)
+                ),
             )
-
-
-def _fix(verdict: Verdict, project: Project) -> Fix | None:
-    """eval() before the evaluation; the old mode after it, unless the function ends there."""
-    where = frame(project.names, verdict.use)
-    if where is None:
-        return None
-    edits = [Edit(where.at, "insert_before", (f"{where.network}.eval()",))]
-    if not where.leaves and verdict.use.marked("trained"):
-        before = f"was_training = {where.network}.training\n{where.network}.eval()"
-        after = f"{where.network}.train(was_training)"
-        edits = [Edit(where.at, "insert_before", (before,)), Edit(where.at, "insert_after", (after,))]
-    return Fix(f"Evaluate {where.network} in eval mode", "unsafe", tuple(edits))

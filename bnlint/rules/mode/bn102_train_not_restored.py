@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
 import torch
@@ -79,4 +79,5 @@ def train_not_restored(file: FileFacts, project: Project) -> Iterator[Finding]:
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=unsafe(f"Call {verdict.network}.train() in each round", project.torch.repairs.trained_again(verdict)),
         )

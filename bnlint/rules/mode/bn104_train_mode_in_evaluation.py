@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
 import torch
@@ -53,7 +53,7 @@ META = Meta(
     fix_safety="Unsafe: evaluation results change (that is the point).",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn104_train_mode_in_evaluation.py",
-    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
 )
 
 
@@ -69,4 +69,5 @@ def train_mode_in_evaluation(file: FileFacts, project: Project) -> Iterator[Find
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=unsafe(f"Put {verdict.network} in eval mode", project.torch.repairs.turned(verdict)),
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, rule
+from bnlint.rules._base import Example, Finding, Fix, Meta, rule
 
 META = Meta(
     code="BN105",
@@ -18,7 +18,7 @@ META = Meta(
     why="On the other branch the network is evaluated in whatever mode it was left, after training that is training mode.",
     fix_safety="No automatic fix: move eval() out of the branch.",
     references=("https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval",),
-    proof="test_bn101_eval_missing.py shows the harm of the other branch",
+    proof="test_bn105_eval_in_one_branch.py",
     examples=(
         Example(
             bad="""\
@@ -90,4 +90,6 @@ def eval_in_one_branch(file: FileFacts, project: Project) -> Iterator[Finding]:
     structure = project.torch.structure
     for call, _branch in structure.half_evaluated(file):
         if structure.trains_by_name(file, call) and project.torch.verdicts.program_has_modes(file.path):
-            yield META.finding(file.path, call.at, net=structure.receiver(call))
+            net = structure.receiver(call)
+            fix = Fix("Call eval() on every way", "advice", lines=f"{net}.eval()  # before the branch")
+            yield META.finding(file.path, call.at, net=net, fix=fix)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
 import torch
@@ -53,10 +53,10 @@ META = Meta(
     frameworks=("torch",),
     says="{net} holds {layer} and gives targets in training mode",
     why="Its targets change with the batch and with dropout, and its running statistics move although its weights do not.",
-    fix_safety="No automatic fix: some methods want a teacher in training mode.",
+    fix_safety="Unsafe: its targets change; some methods want a teacher in training mode.",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn106_teacher_in_train_mode.py",
-    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
 )
 
 
@@ -72,4 +72,5 @@ def teacher_in_train_mode(file: FileFacts, project: Project) -> Iterator[Finding
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=unsafe(f"Put {verdict.network} in eval mode", project.torch.repairs.frozen_teacher(verdict)),
         )

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
+from bnlint.frameworks.torch import BAKING
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
 import torch
@@ -45,10 +46,10 @@ META = Meta(
     frameworks=("torch",),
     says="{net} holds {layer} and is exported in training mode",
     why="Tracing and exporting write the present mode down for good: the result keeps dropping and normalising by the batch.",
-    fix_safety="No automatic fix; call eval() before.",
+    fix_safety="Unsafe: what is exported changes (that is the point).",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn107_export_in_train_mode.py",
-    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
 )
 
 
@@ -64,4 +65,8 @@ def export_in_train_mode(file: FileFacts, project: Project) -> Iterator[Finding]
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=unsafe(
+                f"Export {verdict.network} in eval mode",
+                project.torch.repairs.exported(verdict, BAKING.get(verdict.use.words, 0)),
+            ),
         )

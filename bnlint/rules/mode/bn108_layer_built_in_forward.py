@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from bnlint.facts import model as m
 from bnlint.facts.model import FileFacts
+from bnlint.frameworks.torch import FUNCTIONAL_OF
 from bnlint.project.link import Project
 from bnlint.project.torch.construction import Fresh
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule
@@ -17,7 +19,7 @@ META = Meta(
     frameworks=("torch", "keras"),
     says="{layer} is made anew in each call, so {harm}",
     why="A layer that is not an attribute of the module is no part of it: eval() does not reach it, nothing trains or saves it.",
-    fix_safety="Safe for nn.Dropout (becomes F.dropout with training=self.training) where F is imported; none for others.",
+    fix_safety="Safe for dropouts (`nn.Dropout(p)(x)` becomes `nn.functional.dropout(x, p, training=self.training)`); none for batch norms.",
     references=("https://docs.pytorch.org/docs/stable/notes/modules.html",),
     proof="test_bn108_layer_built_in_forward.py",
     examples=(
@@ -48,11 +50,15 @@ def layer_built_in_forward(file: FileFacts, project: Project) -> Iterator[Findin
 
 
 def _fix(fresh: Fresh) -> Fix | None:
-    if (
-        fresh.name != "Dropout"
-        or fresh.call.func is not fresh.maker
-        or len(fresh.call.args) != 1
-        or len(fresh.maker.args) > 1
-    ):
+    if fresh.name not in FUNCTIONAL_OF or fresh.call.func is not fresh.maker or len(fresh.call.args) != 1:
         return None
-    return Fix("Use F.dropout with the module's mode", "safe", (Edit(fresh.call.at, "dropout_to_functional"),))
+    first, rest = fresh.maker.args[:1], fresh.maker.args[1:]
+    if any(arg.star for arg in first) or not all(arg.keyword in {"p", "inplace"} for arg in rest):
+        return None
+    if not isinstance(fresh.maker.func, m.Attr) or not isinstance(fresh.maker.func.value, m.Attr | m.Name):
+        return None
+    return Fix(
+        "Use F.dropout with the module's mode",
+        "safe",
+        (Edit(fresh.call.at, "dropout_to_functional", (FUNCTIONAL_OF[fresh.name],)),),
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.project.torch.overrides import broken_train
+from bnlint.project.torch.overrides import Broken, broken_train, super_calls
 from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule
 
 _HEAD = "import torch.nn as nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.bn = nn.BatchNorm1d(3)\n\n"
@@ -18,7 +18,7 @@ META = Meta(
     frameworks=("torch",),
     says="this train() {forgets}",
     why="eval() calls train(False) and returns what it returns: without `return self`, `net = Net().eval()` is None.",
-    fix_safety="Safe: adds `return self`. A missing `mode` or `super` is only advised.",
+    fix_safety="Safe where only `return self` is missing; unsafe where `mode` or `super` is, because layers below then follow the mode.",
     references=("https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train",),
     proof="test_bn109_train_override_broken.py",
     examples=(
@@ -45,7 +45,20 @@ def train_override_broken(file: FileFacts, project: Project) -> Iterator[Finding
         if broken is None:
             continue
         forgets = "; it ".join(_FORGETS[word] for word in broken.missing)
-        fix = None
-        if broken.missing == ("return self",):
-            fix = Fix("Return self", "safe", (Edit(broken.function.at, "append_to_body", ("return self",)),))
-        yield META.finding(file.path, broken.function.at, forgets=forgets, fix=fix)
+        yield META.finding(file.path, broken.function.at, forgets=forgets, fix=_fix(broken))
+
+
+def _fix(broken: Broken) -> Fix:
+    """``return self`` alone is safe; a mode or a super that is passed on changes what the layers below do."""
+    function = broken.function
+    edits: list[Edit] = []
+    mode = function.params[1].name if len(function.params) > 1 else "mode"
+    if "mode" in broken.missing:
+        edits.append(Edit(function.at, "add_parameter", ("mode", "True")))
+        edits += [Edit(call.at, "add_keyword", ("mode", "mode")) for call in super_calls(function) if not call.args]
+    if "super" in broken.missing:
+        edits.append(Edit(function.at, "prepend_to_body", (f"super().train({mode})",)))
+    if "return self" in broken.missing:
+        edits.append(Edit(function.at, "append_to_body", ("return self",)))
+    only = broken.missing == ("return self",)
+    return Fix("Return self" if only else "Keep the contract of train()", "safe" if only else "unsafe", tuple(edits))

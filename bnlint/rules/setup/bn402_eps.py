@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import dotted
+from bnlint.facts.walk import calls, dotted
 from bnlint.finding import Persona, Severity
 from bnlint.project.link import Project
 from bnlint.project.norms import NormUse, Setting
 from bnlint.project.testfiles import is_test_file
-from bnlint.rules._base import Example, Finding, Fix, Meta, rule
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, rule, unsafe
 
 META = Meta(
     code="BN402",
@@ -22,17 +22,19 @@ META = Meta(
     says="{value} is {argument} here{slot}: it is added to the variance and swamps it{hint}",
     why="y = (x - mean) / sqrt(var + eps): with an eps near the variance the output is no longer normalised, in training "
     "and in evaluation. The second positional argument of PyTorch's batch norms is eps, not momentum.",
-    fix_safety="No automatic fix: only the author knows which argument was meant.",
+    fix_safety="Unsafe, and a guess: a number below 1 in eps' place becomes the momentum it most likely is, what cannot be one is taken out.",
     references=("https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html",),
     proof="test_bn402_eps.py",
     examples=(
         Example(
             bad="from torch import nn\n\nnorm = nn.BatchNorm2d(64, 0.8)  # <-\n",
             good="from torch import nn\n\nnorm = nn.BatchNorm2d(64, momentum=0.2)\n",
+            fixable=True,
         ),
         Example(
             bad="from torch import nn\n\n\ndef norm(channels):\n    return nn.BatchNorm2d(channels, channels)  # <-\n",
             good="from torch import nn\n\n\ndef norm(channels):\n    return nn.BatchNorm2d(channels)\n",
+            fixable=True,
         ),
     ),
 )
@@ -86,11 +88,12 @@ def _finding(
 ) -> Finding:
     positional = eps.slot is not None and at in (-1, eps.value.at)
     order = f" (argument {(eps.slot or 0) + 1} of {use.norm.framework}'s batch norm)" if positional else ""
+    edits = _edits(file, use, eps, value) if at in (-1, eps.value.at) and eps.scope.path == file.path else ()
     lines = f"{use.norm.momentum}=…, {use.norm.eps}={use.norm.default_eps:g}"
     return META.finding(
         file.path,
         at if at >= 0 else eps.value.at if eps.scope.path == file.path else use.at,
-        fix=Fix("Give both by keyword", "advice", lines=lines),
+        fix=unsafe("Name what is meant", edits) or Fix("Give both by keyword", "advice", lines=lines),
         severity=severity,
         persona=persona,
         value=value,
@@ -98,3 +101,41 @@ def _finding(
         slot=order,
         hint=f"; name the argument that is meant, such as {use.norm.momentum}=" if positional else "",
     )
+
+
+def _edits(file: m.FileFacts, use: NormUse, eps: Setting, value: str) -> tuple[Edit, ...]:
+    call = next((call for call in calls(file.body) if call.at == use.at), None)
+    number = _place(call, eps.value.at) if call is not None else None
+    if call is None or number is None:
+        return ()
+    default = f"{use.norm.default_eps:g}"
+    if eps.slot is None:
+        return (Edit(use.at, "set_keyword", (use.norm.eps, default)),)
+    meant = _meant(use, value)
+    follows = any(arg.keyword is None for arg in call.args[number + 1 :])
+    if follows or any(arg.keyword == use.norm.momentum for arg in call.args):
+        return (Edit(use.at, "set_argument", (str(number), default)),)
+    if meant is None:
+        return (Edit(use.at, "remove_argument", (str(number),)),)
+    return (
+        *((Edit(use.at, "set_argument", (str(number), meant)),) if meant != value else ()),
+        Edit(use.at, "name_argument", (str(number), use.norm.momentum)),
+    )
+
+
+def _place(call: m.Call, at: int) -> int | None:
+    return next((n for n, arg in enumerate(call.args) if arg.value.at == at and not arg.star), None)
+
+
+def _meant(use: NormUse, value: str) -> str | None:
+    """The momentum that a value in eps' place most likely is: in PyTorch the other side of what Keras would say."""
+    if _MOMENTUM_NAME.search(value):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if not 0 < number < 1:
+        return None
+    other = (number >= 0.5) if use.norm.weighs == "new" else (number <= 0.5)
+    return f"{round(1 - number, 12):g}" if other else value

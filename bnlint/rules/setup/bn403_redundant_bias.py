@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, rule
+from bnlint.rules._base import Edit, Example, Finding, Meta, rule, unsafe
 
 META = Meta(
     code="BN403",
@@ -16,9 +16,9 @@ META = Meta(
     frameworks=("torch",),
     says="the bias of this {layer} is taken away by the batch norm that follows",
     why="Batch norm subtracts the mean, and with it every constant; the bias costs memory and time and learns nothing.",
-    fix_safety="No automatic fix: bias=False changes the keys of checkpoints.",
+    fix_safety="Unsafe: `bias=False` takes a key out of checkpoints.",
     references=("https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html",),
-    proof="nothing to observe: the output is the same",
+    proof="test_bn403_redundant_bias.py",
     examples=(
         Example(
             bad="""\
@@ -41,6 +41,7 @@ net = nn.Sequential(
     nn.BatchNorm2d(8),
 )
 """,
+            fixable=True,
         ),
     ),
 )
@@ -50,4 +51,5 @@ net = nn.Sequential(
 def redundant_bias(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find layers with a bias directly before a batch norm."""
     for pair in project.torch.structure.biased(file):
-        yield META.finding(file.path, pair.first.at, layer=pair.name)
+        edits = (Edit(pair.first.at, "add_keyword", ("bias", "False")),)
+        yield META.finding(file.path, pair.first.at, layer=pair.name, fix=unsafe("Leave the bias out", edits))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, rule
+from bnlint.rules._base import Edit, Example, Finding, Meta, rule, unsafe
 
 META = Meta(
     code="BN404",
@@ -16,9 +16,9 @@ META = Meta(
     frameworks=("torch",),
     says="the last batch may hold one sample, which BatchNorm1d refuses in training; give drop_last=True",
     why="With one value per channel there is no variance: PyTorch raises an error at the end of some epoch.",
-    fix_safety="No automatic fix: drop_last=True leaves samples out.",
+    fix_safety="Unsafe: `drop_last=True` leaves samples out.",
     references=("https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader",),
-    proof="raises an error in PyTorch itself",
+    proof="test_bn404_batch_of_one.py",
     examples=(
         Example(
             bad="""\
@@ -57,6 +57,7 @@ class Net(nn.Module):
 def loader(train_set):
     return torch.utils.data.DataLoader(train_set, batch_size=32, shuffle=True, drop_last=True)
 """,
+            fixable=True,
         ),
     ),
 )
@@ -68,4 +69,5 @@ def batch_of_one(file: FileFacts, project: Project) -> Iterator[Finding]:
     structure = project.torch.structure
     if structure.program_holds(file.path, "BatchNorm1d"):
         for call in structure.short_batches(file):
-            yield META.finding(file.path, call.at)
+            edits = (Edit(call.at, "add_keyword", ("drop_last", "True")),)
+            yield META.finding(file.path, call.at, fix=unsafe("Drop the last short batch", edits))

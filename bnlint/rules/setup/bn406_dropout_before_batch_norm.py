@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, rule
+from bnlint.rules._base import Example, Finding, Fix, Meta, rule
 
 META = Meta(
     code="BN406",
@@ -18,7 +18,7 @@ META = Meta(
     why="Dropout changes the variance in training only; the running variance learns the larger one and is wrong in evaluation.",
     fix_safety="No automatic fix: the order of layers is a choice.",
     references=("https://arxiv.org/abs/1801.05134",),
-    proof="a shift of variance that depends on the network",
+    proof="test_bn406_dropout_before_batch_norm.py",
     examples=(
         Example(
             bad="""\
@@ -47,9 +47,13 @@ net = nn.Sequential(
     ),
 )
 
+_ADVICE = Fix(
+    "Put the dropout behind", "advice", lines="nn.BatchNorm1d(n), nn.ReLU(), nn.Dropout(p)  # the dropout last"
+)
+
 
 @rule(META)
 def dropout_before_batch_norm(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find dropouts directly before a batch norm."""
     for pair in project.torch.structure.dropped(file):
-        yield META.finding(file.path, pair.first.at, layer=pair.name)
+        yield META.finding(file.path, pair.first.at, layer=pair.name, fix=_ADVICE)

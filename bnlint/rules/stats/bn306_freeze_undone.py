@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
 
 _NET = """\
 import torch
@@ -62,6 +62,14 @@ META = Meta(
     examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
 )
 
+_ADVICE = """\
+def train(self, mode=True):  # of the network: keeps its batch norms in eval mode
+    super().train(mode)
+    for layer in self.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.eval()
+    return self"""
+
 
 @rule(META)
 def freeze_undone(file: FileFacts, project: Project) -> Iterator[Finding]:
@@ -75,4 +83,5 @@ def freeze_undone(file: FileFacts, project: Project) -> Iterator[Finding]:
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=Fix("Freeze after every train()", "advice", lines=_ADVICE),
         )

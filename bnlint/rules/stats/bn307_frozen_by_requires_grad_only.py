@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule
+from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
 import torch
@@ -53,10 +53,10 @@ META = Meta(
     frameworks=("torch",),
     says="the weights of {net} do not learn, but it is run in training mode while training: its running statistics drift",
     why="requires_grad = False does not reach running_mean and running_var, nor dropout; only eval() does.",
-    fix_safety="Unsafe: call eval() on the frozen part after every train().",
+    fix_safety="Unsafe: puts the frozen part in eval mode, in a `train()` of its module where it is a part of one.",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn307_frozen_by_requires_grad_only.py",
-    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD),),
+    examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
 )
 
 
@@ -73,4 +73,5 @@ def frozen_by_requires_grad_only(file: FileFacts, project: Project) -> Iterator[
             confidence=verdict.confidence,
             net=verdict.network,
             layer=verdict.layer,
+            fix=unsafe(f"Keep {verdict.network} in eval mode", project.torch.repairs.kept_in_eval(verdict)),
         )

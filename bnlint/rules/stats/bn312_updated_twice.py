@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, rule
+from bnlint.rules._base import Example, Finding, Fix, Meta, rule
 
 META = Meta(
     code="BN312",
@@ -18,7 +18,7 @@ META = Meta(
     why="Running statistics move with the momentum applied twice; use a momentum of 1 - sqrt(1 - m), or keep norms out of the checkpoint.",
     fix_safety="No automatic fix.",
     references=("https://docs.pytorch.org/docs/stable/checkpoint.html",),
-    proof="a momentum that is applied twice",
+    proof="test_bn312_updated_twice.py",
     examples=(
         Example(
             bad="""\
@@ -61,6 +61,12 @@ def run(net: Net, x):
     ),
 )
 
+_ADVICE = Fix(
+    "Keep the momentum as it is meant",
+    "advice",
+    lines="layer.momentum = 1 - math.sqrt(1 - layer.momentum)  # of each batch norm inside",
+)
+
 
 @rule(META)
 def updated_twice(file: FileFacts, project: Project) -> Iterator[Finding]:
@@ -68,4 +74,4 @@ def updated_twice(file: FileFacts, project: Project) -> Iterator[Finding]:
     structure = project.torch.structure
     for call in structure.named(file, structure.checkpoints):
         if structure.program_holds(file.path):
-            yield META.finding(file.path, call.at)
+            yield META.finding(file.path, call.at, fix=_ADVICE)

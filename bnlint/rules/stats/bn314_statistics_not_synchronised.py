@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, rule
+from bnlint.rules._base import Example, Finding, Fix, Meta, rule
 
 META = Meta(
     code="BN314",
@@ -62,6 +62,12 @@ def wrap(rank):
     ),
 )
 
+_ADVICE = Fix(
+    "Synchronise the statistics",
+    "advice",
+    lines="model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # before DistributedDataParallel",
+)
+
 
 @rule(META)
 def statistics_not_synchronised(file: FileFacts, project: Project) -> Iterator[Finding]:
@@ -70,4 +76,4 @@ def statistics_not_synchronised(file: FileFacts, project: Project) -> Iterator[F
     for call in structure.named(file, structure.distributed):
         synchronised = project.torch.copying.anywhere(file.path, structure.synchronisers)
         if structure.program_holds(file.path) and not synchronised:
-            yield META.finding(file.path, call.at)
+            yield META.finding(file.path, call.at, fix=_ADVICE)
