@@ -63,13 +63,20 @@ class Functional:
         return isinstance(mean, m.Attr) and isinstance(mean.value, m.Name) and mean.value.id == "self"
 
     def said_to_be_meant(self, use: Use, file: m.FileFacts) -> bool:
-        """Whether the names around a use, or a comment in its function, say that it is meant."""
+        """Whether the functions around a use, by name or no_grad, or a comment beside it say that it is meant."""
         scope: Scope | None = use.scope
         while scope is not None and scope.node is not None:
-            if self.vocabulary.meant(getattr(scope.node, "name", "")):
+            if self.vocabulary.meant(getattr(scope.node, "name", "")) or self._never_trains(scope):
                 return True
             scope = scope.parent
         return any(abs(c.at - use.call.at) < 12 and self.vocabulary.meant(c.text) for c in file.comments)
+
+    def _never_trains(self, scope: Scope) -> bool:
+        """Whether it is a function under ``@torch.no_grad()``: dropout there is asked for, it has no training to follow."""
+        if not isinstance(scope.node, m.Function) or scope.parent is None:
+            return False
+        decorators = (d.func if isinstance(d, m.Call) else d for d in scope.node.decorators)
+        return any(self.names.qualified(decorator, scope.parent) in table.NO_GRAD for decorator in decorators)
 
     def _uses(self, file: m.FileFacts, positions: dict[str, int]) -> Iterator[Use]:
         for call, scope, name in self._named(file, frozenset(positions)):

@@ -39,6 +39,8 @@ def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> 
         return None
     if any(verdicts.inside(use, atom) for atom in called) and not use.context.function_trains:
         return None  # asked for on purpose, or BN104
+    if any(_under_no_grad(verdicts.machine, atom) for atom in called):
+        return None  # a second validation "in training mode", statistics that are measured anew
     holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     confidence = _confidence(verdicts, holding, use, bool(called))
     if confidence is None:
@@ -46,6 +48,17 @@ def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> 
     network = verdicts.machine.words(use.loc)
     way = [(atom.path, atom.at, _how(atom, network)) for atom in sorted(use.mode)[:2] if atom.at >= 0]
     return verdicts.verdict(use, holding, confidence, way)
+
+
+def _under_no_grad(machine: Machine, atom: Atom) -> bool:
+    """Whether the switch stands in a block where nothing can be trained, so that training mode was wanted for itself."""
+    module = machine.names.scope(atom.path)
+    return any(
+        isinstance(node, m.With)
+        and node.at <= atom.at <= Verdicts.range_of(node)[1]
+        and any(_is_no_grad(machine, item.context, module) for item in node.items)
+        for node in walk(machine.names.files[atom.path].body)
+    )
 
 
 def _confidence(verdicts: Verdicts, holding: Holding, use: Use, called: bool) -> Confidence | None:
