@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 _FROM = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)", re.MULTILINE)
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+# A module or class that is chosen by name may be any file's.
+_BY_NAME = re.compile(rb"\bimport_module\(|\b__import__\(|\beval\(['\"]")
 _WORD = re.compile(rb"\w+")
 
 
@@ -68,7 +70,7 @@ class Needed(NamedTuple):
 
 def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], frameworks: AbstractSet[int]) -> Needed:
     """The files to parse: those `triggered` that speak of a framework or import a file of the project, and, again and
-    again, the files they import if these speak of a framework or only hand names on.
+    again, the files they import if these speak of a framework, import one that does, or only hand names on.
     """
     index = _Index([path for path, _ in files])
     links: dict[int, frozenset[int]] = {}
@@ -82,10 +84,13 @@ def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], framewo
     seen = set(stack)
     while stack:
         for other in imports(stack.pop()):
-            if other not in seen and files[other][1] and (other in frameworks or _hands_on(*files[other])):
+            if other in seen or not files[other][1]:
+                continue
+            if other in frameworks or _hands_on(*files[other]) or imports(other) & frameworks:
                 seen.add(other)
                 stack.append(other)
-    return Needed(tuple(sorted(seen)), {number: links[number] for number in seen})
+    chosen = {number: frozenset(seen) for number in seen if _BY_NAME.search(files[number][1])}
+    return Needed(tuple(sorted(seen)), {number: chosen.get(number, links[number]) for number in seen})
 
 
 def _hands_on(path: str, data: bytes) -> bool:

@@ -116,6 +116,7 @@ AVERAGED: Final = frozenset({"torch.optim.swa_utils.AveragedModel", "torch.optim
 UPDATE_BN: Final = frozenset(
     {"update_bn", "bn_update", "update_bn_stats", "precise_bn", "recalibrate_bn", "calibrate_bn"}
 )
+DUMMIES: Final = frozenset({"zeros", "ones", "rand", "randn", "randint", "empty", "arange", "Tensor"})
 CHECKPOINTS: Final = frozenset({"torch.utils.checkpoint.checkpoint", "torch.utils.checkpoint.checkpoint_sequential"})
 DDP: Final = frozenset({
     "torch.nn.parallel.DistributedDataParallel", "apex.parallel.DistributedDataParallel",
@@ -187,27 +188,19 @@ STRONG_EVALUATION_FUNCTIONS: Final = EVALUATION_FUNCTIONS - {
     "classify",
     "recognize",
 }
+# Files that are named so use a finished network.
+EVALUATION_SCRIPTS: Final = EVALUATION_FUNCTIONS | {
+    "sample", "sampling", "synthesize", "synthesis", "translate", "transcribe", "caption", "visualize", "visualise", "visualization", "extract",
+    "extraction", "submission", "webcam", "video", "verify", "gradcam", "heatmap", "embed",
+}  # fmt: skip
+# Networks that are often meant to sample in training mode.
+GENERATORS: Final = frozenset({"g", "gen", "netg", "generator", "generators", "gan"})
 TRAINING_FUNCTIONS: Final = frozenset(
     {"train", "training", "fit", "learn", "finetune", "optimize", "update", "trainer", "pretrain", "adapt", "calibrate"}
 )
-LOADERS: Final = frozenset(
-    {
-        "loader",
-        "dataloader",
-        "dl",
-        "iter",
-        "iterator",
-        "data",
-        "dataset",
-        "set",
-        "gen",
-        "generator",
-        "batches",
-        "queue",
-        "ds",
-        "itr",
-    }
-)
+LOADERS: Final = frozenset({
+    "loader", "dataloader", "dl", "iter", "iterator", "data", "dataset", "set", "gen", "generator", "batches", "queue", "ds", "itr",
+})  # fmt: skip
 # Words in names or comments near a call that say: this is meant.
 INTENT: Final = re.compile(
     r"mc[ _-]?dropout|monte[ _-]?carlo|prenet|pre_net|adain|ada_in|adaptive[ _]?instance|few[ _-]?shot|meta[ _-]?learn|maml|standing[ _]stat|calibrat"
@@ -216,27 +209,17 @@ INTENT: Final = re.compile(
     r"|transductive|warm_?up_?bn|pix2pix",
     re.IGNORECASE,
 )
-METRICS: Final = frozenset(
-    {
-        "argmax",
-        "topk",
-        "accuracy",
-        "correct",
-        "iou",
-        "miou",
-        "auc",
-        "psnr",
-        "ssim",
-        "f1",
-        "bleu",
-        "wer",
-        "confusion",
-        "metric",
-        "metrics",
-        "acc",
-        "accuracy_score",
-    }
-)
+METRICS: Final = frozenset({
+    "argmax", "topk", "accuracy", "correct", "iou", "miou", "auc", "psnr", "ssim", "f1", "bleu", "wer", "confusion", "metric", "metrics", "acc",
+    "accuracy_score", "pred", "preds", "predicted", "predictions", "prediction", "prec", "dice", "mae", "rmse", "eer", "cer",
+})  # fmt: skip
+# Parameters that hold settings, and words for what is a network all the same (``args.model``).
+SETTINGS: Final = frozenset({
+    "args", "cfg", "config", "conf", "configs", "opt", "opts", "options", "hparams", "hps", "params", "param", "settings", "flags", "kwargs",
+})  # fmt: skip
+NETWORKS: Final = frozenset({
+    "model", "models", "net", "network", "encoder", "decoder", "backbone", "module", "generator", "discriminator", "g", "d", "teacher", "student", "ema",
+})  # fmt: skip
 TEACHERS: Final = frozenset(
     {"teacher", "ema", "frozen", "lpips", "vgg", "perceptual", "inception", "fid", "target", "momentum"}
 )

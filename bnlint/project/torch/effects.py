@@ -4,6 +4,7 @@ from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.torch.layers import zoo_of
+from bnlint.project.torch.settling import spoken
 from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, capped, join
 from bnlint.project.torch.switches import Switches, is_constant
 from bnlint.project.torch.words import names_in, parts
@@ -16,12 +17,15 @@ class Effects(Switches):
 
     def call(self, node: m.Call) -> Locs:
         """Apply a call: project code by its summary, torch by the tables, anything else with caution."""
+        node = self._spelled_out(node)
         method = node.func if isinstance(node.func, m.Attr) else None
         meaning = self.machine.names.resolve(node.func, self.scope)
         if isinstance(meaning, Definition):
             return self._own(node, meaning, None)
         if isinstance(meaning, External):
             return self._external(node, meaning.name)
+        if method is not None and (choices := self.machine.registries.choices(method, self.scope)):
+            return self._either(node, choices)
         if method is not None:
             return self._loaded_class(node, method) or self._method(node, method)
         own_class = self._class_parameter(node.func)
@@ -38,6 +42,19 @@ class Effects(Switches):
             return self._use(node, called)
         self._caution(node, node.func, args)
         return self.made(node, None, "unknown")
+
+    def _spelled_out(self, node: m.Call) -> m.Call:
+        """``getattr(net, "eval")()`` is ``net.eval()``; an attribute that nobody knows may be one of the two."""
+        func = node.func
+        if not isinstance(func, m.Call) or len(func.args) != 2:
+            return node
+        if not isinstance(func.func, m.Name) or func.func.id != "getattr":
+            return node
+        owner, name = func.args[0].value, spoken(func.args[1].value, self.known)
+        if name is not None and isinstance(name.value, str):
+            return node._replace(func=m.Attr(func.at, owner, name.value))
+        self._doubt(self.value(owner))
+        return node
 
     def _loaded_class(self, node: m.Call, func: m.Attr) -> Locs:
         """``Net.load_from_checkpoint(path)`` gives training mode, ``Net.from_pretrained(name)`` of transformers eval mode."""
@@ -130,6 +147,8 @@ class Effects(Switches):
             self.state.mark(owners, "averaged", self.path, node.at)
         if self.machine.is_part(owners, name, self.scope):
             return self._use(node, self.state.field(owners, name))
+        if node.args and name not in table.MODULE_METHODS and _may_be_network(func.value, owners):
+            self.record("method", node, owners)
         self._caution(node, node.func, args)
         if parts(name) & table.MODE_WORDS and name not in {"state_dict", "parameters"} and not node.args:
             self._doubt(owners)
@@ -238,6 +257,12 @@ class Effects(Switches):
     def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
         """Project code; filled in by the floor above."""
         raise NotImplementedError
+
+
+def _may_be_network(expr: m.Expr, owners: Locs) -> bool:
+    """Whether what a method is called on is a parameter with a network's name."""
+    last = expr.name if isinstance(expr, m.Attr) else expr.id if isinstance(expr, m.Name) else ""
+    return bool(parts(last) & table.NETWORKS) and all(owner.root().kind == "param" for owner in owners)
 
 
 def _asks_for_weights(node: m.Call) -> bool:

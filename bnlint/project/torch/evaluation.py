@@ -12,6 +12,14 @@ from bnlint.project.torch.words import Vocabulary, names_in, parts
 _OPTIMIZERS = frozenset(
     {"opt", "optim", "optimizer", "optimiser", "scaler", "optimizers", "optims", "solver", "sgd", "adam"}
 )
+# Names of functions that go backward: ``backward_G``, ``forward_backward``; not ``backward_lstm``.
+_BACKWARD = frozenset({
+    "backward", "forward", "and", "step", "pass", "loss", "losses", "manual", "optimize", "update", "do", "run", "g", "d", "gan", "gen", "dis", "generator",
+    "discriminator", "basic", "all", "accumulate", "a", "b", "batch", "grad", "scaled", "amp",
+})  # fmt: skip
+_REPORTS = frozenset(
+    {"print", "log", "save", "write", "add", "append", "update", "report", "record", "checkpoint", "state"}
+)
 
 
 class Context(NamedTuple):
@@ -50,6 +58,12 @@ class Context(NamedTuple):
         if self.step:
             return self.data and (self.name or self.no_grad)
         return self.score >= 2
+
+    @property
+    def only_uses(self) -> bool:
+        """Whether a finished network, one whose weights were loaded, is used here: nothing around it trains."""
+        against = self.meant or self.managed or self.train_data or self.step or self.function_trains or self.file_trains
+        return not against and (self.data or self.name or self.no_grad or self.script)
 
     @property
     def trains(self) -> bool:
@@ -104,11 +118,23 @@ def signs(block: Any) -> Signs:
 
 
 def _is_step(call: m.Call) -> bool:
-    if not isinstance(call.func, m.Attr):
-        return False
-    if call.func.name in {"backward", "manual_backward"}:
+    name = call.func.name if isinstance(call.func, m.Attr) else call.func.id if isinstance(call.func, m.Name) else ""
+    words = parts(name)
+    if "backward" in words and words <= _BACKWARD:
         return True
-    return call.func.name == "step" and bool(names_in(call.func.value) & _OPTIMIZERS)
+    if isinstance(call.func, m.Attr) and name == "step" and names_in(call.func.value) & _OPTIMIZERS:
+        return True
+    return not words & _REPORTS and _is_given_loss(call)
+
+
+def _is_given_loss(call: m.Call) -> bool:
+    """``loss_scaler(loss, optimizer, …)`` goes backward and steps."""
+    said = [_last_words(arg.value) for arg in call.args if arg.keyword is None]
+    return len(said) > 1 and bool(said[0] & {"loss", "losses"}) and any(words & _OPTIMIZERS for words in said[1:])
+
+
+def _last_words(expr: m.Expr) -> frozenset[str]:
+    return parts(expr.name if isinstance(expr, m.Attr) else expr.id if isinstance(expr, m.Name) else "")
 
 
 def _is_volatile(call: m.Call) -> bool:

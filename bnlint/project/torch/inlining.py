@@ -8,6 +8,7 @@ from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.effects import Effects
 from bnlint.project.torch.evaluation import Context
+from bnlint.project.torch.settling import Given
 from bnlint.project.torch.states import NOBODY, Atom, Loc, Locs, Mode, capped, few
 from bnlint.project.torch.summary import Step, Summary, Use
 
@@ -27,13 +28,27 @@ class Inlining(Effects):
         if isinstance(target.node, m.Class):
             return self._construct(node, target)
         given = [self.value(arg.value) for arg in node.args]
-        summary: Summary = self.machine.summary(target)
+        summary: Summary = self.machine.summary(target, self._told(node, target))
         roots = self._roots(node, target, owners)
         if self.machine.is_manager(target):
             for locs in given:
                 self._doubt(locs)
             return NOBODY
+        if owners and self._is_pass(target, owners, summary):
+            self.record("call", node, owners)
+            return self._inline(node, summary, roots, without=target.node.params[0].name)
         return self._inline(node, summary, roots)
+
+    def _is_pass(self, method: Definition, owners: Locs, summary: Summary) -> bool:
+        """``net.features(x)``: a pass through the network, like a call of it, unless it sets the network's mode itself."""
+        if not self.machine.computes(method) or not is_method(method):
+            return False
+        classes = [self.machine.class_of(owner, self.scope) for owner in owners]
+        known = [cls for cls in classes if isinstance(cls, Definition) and self.machine.layers.is_module(cls)]
+        if len(known) < len(classes) or any(self.machine.owners.managed_class(cls) for cls in known):
+            return False
+        assert isinstance(method.node, m.Function)
+        return all(loc.root().name != method.node.params[0].name for loc, _ in summary.modes)
 
     def _construct(self, node: m.Call, cls: Definition) -> Locs:
         module = self.machine.layers.is_module(cls)
@@ -46,8 +61,15 @@ class Inlining(Effects):
             return made
         for arg in node.args:
             self.value(arg.value)
-        self._inline(node, self.machine.summary(init), self._roots(node, init, made), uses=False)
+        self._inline(
+            node, self.machine.summary(init, self._told(node, init)), self._roots(node, init, made), uses=False
+        )
         return made
+
+    def _told(self, node: m.Call, target: Definition) -> Given:
+        """What the call says on the mode, as literals."""
+        given: Given = self.machine.deciding.given(node, target, self.known)
+        return given
 
     def _roots(self, node: m.Call, target: Definition, owners: Locs | None) -> dict[str, Locs]:
         """What each parameter of the callee is, in objects of the caller."""
@@ -82,7 +104,9 @@ class Inlining(Effects):
 
     # --- applying a summary ---
 
-    def _inline(self, node: m.Call, summary: Summary, roots: dict[str, Locs], *, uses: bool = True) -> Locs:
+    def _inline(
+        self, node: m.Call, summary: Summary, roots: dict[str, Locs], *, uses: bool = True, without: str = ""
+    ) -> Locs:
         before = self.state.copy() if summary.modes or summary.uses else self.state
         cache: dict[Loc, Locs] = {}
 
@@ -92,16 +116,19 @@ class Inlining(Effects):
             return cache[loc]
 
         if uses:
-            self._take_uses(node, summary, roots)
+            self._take_uses(node, summary, roots, without)
         for loc, name, parts in summary.heap:
             for owner in here(loc):
                 self.state.hold(owner, name, capped(frozenset().union(*(here(part) for part in parts), NOBODY)))
                 cache.clear()
+        ends: list[tuple[Loc, Mode]] = []
         for loc, mode in sorted(summary.modes, key=lambda pair: pair[0].depth()):
             sure = self.state.together(here(loc))
             for mine in here(loc):
                 moved = self._moved(mode, before.mode(mine), node)
-                self.state.set_mode(frozenset({mine}), moved if sure else _unsure(moved))
+                ends.append((mine, moved if sure else _unsure(moved)))
+                self.state.set_mode(frozenset({mine}), ends[-1][1])
+        self.state.modes.update(ends)  # a part may have a mode of its own, whatever that of the whole
         for loc, what in summary.gone:
             self.state.unmark(here(loc), what)
         for loc, marks in summary.marks:
@@ -130,19 +157,21 @@ class Inlining(Effects):
             atoms |= before if atom.word == "entry" else {atom._replace(local=node.at)}
         return few(atoms)
 
-    def _take_uses(self, node: m.Call, summary: Summary, roots: dict[str, Locs]) -> None:
+    def _take_uses(self, node: m.Call, summary: Summary, roots: dict[str, Locs], without: str) -> None:
         if not summary.uses or len(self.uses) > _MAX_USES * 4:
             return
         context = self.context(node)
         for use in summary.uses:
-            if len(use.chain) >= _MAX_CHAIN:
+            if len(use.chain) >= _MAX_CHAIN or (without and use.loc.root().name == without):
                 continue
             for loc in sorted(self._translate(use.loc, roots, node)):
                 self._take(node, use, loc, context)
 
     def _take(self, node: m.Call, use: Use, loc: Loc, context: Context) -> None:
         own = self.machine.method(frozenset({loc}), use.method, self.scope) if use.method else None
-        if own is not None:  # it may switch modes itself, so it is judged inside
+        if own is not None and self._is_pass(own, frozenset({loc}), self.machine.summary(own)):
+            use = use._replace(kind="call", method="")
+        elif own is not None:  # it may switch modes itself, so it is judged inside
             self._inline(node, self.machine.summary(own), {own.node.params[0].name: frozenset({loc})})
             return
         before = self.state.effective(loc)

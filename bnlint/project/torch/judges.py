@@ -1,41 +1,30 @@
 """The judges: each looks at one use of a network and says whether it is its kind of mistake."""
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import dotted, walk
-from bnlint.frameworks.torch import TEACHERS
+from bnlint.facts.walk import walk
+from bnlint.frameworks.torch import GENERATORS, TEACHERS
 from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.frozen import freeze_undone, frozen_weights_only, quiet_part
 from bnlint.project.torch.layers import Holding
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.states import Atom
 from bnlint.project.torch.summary import Step, Use
-from bnlint.project.torch.verdicts import Confidence, Judge, Verdict, Verdicts
+from bnlint.project.torch.verdicts import Confidence, Judge, Verdict, Verdicts, how, is_no_grad, words_of
 from bnlint.project.torch.words import parts
-
-
-def words_of(use: Use) -> set[str]:
-    return {atom.word for atom in use.mode}
-
-
-def _how(atom: Atom, network: str) -> str:
-    return (
-        f"{network} is put in training mode here"
-        if atom.how == "called"
-        else f"{network} is made here, in training mode"
-    )
 
 
 def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> Verdict | None:
     """BN101: evaluation data go through a network that is certainly in training mode."""
-    if use.kind != "call" or not use.context.evaluates:
+    if use.kind != "call" or not (use.context.evaluates or _is_finished(verdicts, use)):
         return None
     if words_of(use) == {"entry"}:
         return _never_set(verdicts, use, scope) if not resolved else None
     if words_of(use) != {"train"}:
         return None
     called = [atom for atom in use.mode if atom.how == "called"]
-    if not called and not (use.marked("loaded") or use.marked("trained")):
+    if not called and not (use.marked("loaded") or use.marked("trained") or _plain_evaluation(use)):
         return None
     if any(verdicts.inside(use, atom) for atom in called) and not use.context.function_trains:
         return None  # asked for on purpose, or BN104
@@ -46,7 +35,7 @@ def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> 
     if confidence is None:
         return None
     network = verdicts.machine.words(use.loc)
-    way = [(atom.path, atom.at, _how(atom, network)) for atom in sorted(use.mode)[:2] if atom.at >= 0]
+    way = [(atom.path, atom.at, how(atom, network)) for atom in sorted(use.mode)[:2] if atom.at >= 0]
     return verdicts.verdict(use, holding, confidence, way)
 
 
@@ -56,9 +45,20 @@ def _under_no_grad(machine: Machine, atom: Atom) -> bool:
     return any(
         isinstance(node, m.With)
         and node.at <= atom.at <= Verdicts.range_of(node)[1]
-        and any(_is_no_grad(machine, item.context, module) for item in node.items)
+        and any(is_no_grad(machine, item.context, module) for item in node.items)
         for node in walk(machine.names.files[atom.path].body)
     )
+
+
+def _is_finished(verdicts: Verdicts, use: Use) -> bool:
+    """Weights were loaded into the network, nothing trains it, and the place only uses it."""
+    loaded = use.marked("loaded") is not None and use.marked("trained") is None
+    return loaded and use.context.only_uses and not parts(verdicts.machine.words(use.loc)) & GENERATORS
+
+
+def _plain_evaluation(use: Use) -> bool:
+    """``evaluate(net, test_loader)`` says by itself that the network is a finished one."""
+    return use.context.score >= 3 and use.context.data and use.context.name
 
 
 def _confidence(verdicts: Verdicts, holding: Holding, use: Use, called: bool) -> Confidence | None:
@@ -182,7 +182,7 @@ def baked_in_train(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) 
     ):
         return None
     network = verdicts.machine.words(use.loc)
-    way = [(atom.path, atom.at, _how(atom, network)) for atom in sorted(use.mode)[:1]]
+    way = [(atom.path, atom.at, how(atom, network)) for atom in sorted(use.mode)[:1]]
     return verdicts.verdict(use, holding, "high" if holding.sensitive == "yes" else "medium", way)
 
 
@@ -196,92 +196,7 @@ def teacher_trains(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) 
     if words_of(use) != {"train"} or holding.sensitive != "yes":
         return None
     network = verdicts.machine.words(use.loc)
-    return verdicts.verdict(use, holding, "medium", [(a.path, a.at, _how(a, network)) for a in sorted(use.mode)[:1]])
-
-
-def freeze_undone(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN306: batch norms were put in eval mode, then train() on the whole network took that back before training."""
-    frozen, thawed = use.marked("norms frozen"), use.marked("thawed by")
-    if use.kind != "call" or not use.context.trains or frozen is None or thawed is None:
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    if holding.sensitive == "no" or verdicts.machine.overrides_train(use.loc, scope):
-        return None
-    way = [
-        (thawed.path, thawed.at, "train() here puts every layer back in training mode"),
-        (use.path, use.at, "trained here"),
-    ]
-    confidence: Confidence = "high" if holding.batch_norm else "medium"
-    return verdicts.verdict(use, holding, confidence, way, Step(frozen.path, frozen.at))
-
-
-def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN307: a network whose weights are frozen is trained through in training mode, so its statistics drift."""
-    frozen = use.marked("weights frozen")
-    if use.kind not in {"call", "part"} or not use.context.trains or frozen is None or use.marked("weights free"):
-        return None
-    if words_of(use) != {"train"} or use.marked("norms frozen"):
-        return None
-    holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
-    called = any(atom.how == "called" for atom in use.mode)
-    likely = holding.sensitive == "maybe" and called and verdicts.program_has_modes(use.path)
-    if not holding.batch_norm and not likely:
-        return None
-    if verdicts.machine.overrides_train(use.loc, scope) or (
-        use.loc.parent is not None and verdicts.machine.overrides_train(use.loc.parent, scope)
-    ):
-        return None
-    network = verdicts.machine.words(use.loc)
-    way = [(a.path, a.at, _how(a, network)) for a in sorted(use.mode)[:1]]
-    return verdicts.verdict(
-        use, holding, "medium", [*way, (use.path, use.at, "trained through here")], Step(frozen.path, frozen.at)
-    )
-
-
-def quiet_part(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:
-    """BN307: forward runs a part under no_grad, as a fixed extractor, while the whole is trained in training mode."""
-    machine = verdicts.machine
-    if use.kind != "call" or not use.context.trains or words_of(use) != {"train"} or use.marked("norms frozen"):
-        return None
-    cls = machine.class_of(use.loc, scope)
-    if not isinstance(cls, Definition) or machine.overrides_train(use.loc, scope):
-        return None
-    for call, forward in _quiet_calls(machine, cls):
-        assert isinstance(call.func, m.Attr)
-        name = call.func.name
-        switched = any(
-            isinstance(n, m.Attr) and n.name == "eval" and name in (dotted(n.value) or "") for n in walk(cls.node.body)
-        )
-        values = machine.names.attribute_values(cls, name)
-        holding = (
-            machine.layers.of_expression(values[0].expr, values[0].scope) if len(values) == 1 else Holding("maybe")
-        )
-        if holding.batch_norm and not switched:
-            part = verdicts.verdict(
-                use, holding, "medium", [(use.path, use.at, "trained here")], Step(forward.path, call.at)
-            )
-            return part._replace(network=f"self.{name}")
-    return None
-
-
-def _quiet_calls(machine: Machine, cls: Definition) -> list[tuple[m.Call, Definition]]:
-    """Calls of parts (``self.part(x)``) under no_grad in the class's forward."""
-    forward = machine.names.method(cls, "forward")
-    if forward is None:
-        return []
-    found = []
-    for node in walk(forward.node.body):
-        if isinstance(node, m.With) and any(_is_no_grad(machine, item.context, forward.scope) for item in node.items):
-            for call in walk(node.body):
-                own = isinstance(call, m.Call) and isinstance(call.func, m.Attr) and dotted(call.func.value) == "self"
-                if own and isinstance(call, m.Call):
-                    found.append((call, forward))
-    return found
-
-
-def _is_no_grad(machine: Machine, context: m.Expr, scope: Scope) -> bool:
-    func = context.func if isinstance(context, m.Call) else context
-    return machine.names.qualified(func, scope) in {"torch.no_grad", "torch.inference_mode"}
+    return verdicts.verdict(use, holding, "medium", [(a.path, a.at, how(a, network)) for a in sorted(use.mode)[:1]])
 
 
 JUDGES: dict[str, Judge] = {

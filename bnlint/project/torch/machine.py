@@ -8,22 +8,27 @@ from bnlint.facts import model as m
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, Names
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.deciding import Deciding
 from bnlint.project.torch.evaluation import FileContext, Signs, file_context, signs
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.modes import Walker
 from bnlint.project.torch.objects import Objects
 from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.registries import Registries
+from bnlint.project.torch.settling import Given, pruned
 from bnlint.project.torch.states import ENTRY, Loc, Mark, State, join
 from bnlint.project.torch.summary import Summary, Use
 from bnlint.project.torch.words import Vocabulary
 
 _MAX_NESTING = 60
 _MAX_USES = 120
+_MAX_WAYS = 6
 _LIBRARIES = (
     "torch", "torchvision", "timm", "lightning", "pytorch_lightning", "transformers", "accelerate", "segmentation_models_pytorch", "ignite",
     "apex", "monai", "torch_geometric", "kornia",
 )  # fmt: skip
+
+Key = tuple[str, int]
 
 
 class Machine(Objects):
@@ -34,15 +39,17 @@ class Machine(Objects):
         self.owners = owners
         self.vocabulary = vocabulary
         self.registries = Registries(names, calls, layers)
-        self.called: set[tuple[str, int]] = set()
-        self._summaries: dict[tuple[str, int], Summary] = {}
-        self._walkers: dict[tuple[str, int], Walker] = {}
+        self.deciding = Deciding(calls)
+        self.called: set[Key] = set()
+        self._summaries: dict[tuple[Key, Given], Summary] = {}
+        self._ways: dict[Key, set[Given]] = {}
+        self._walkers: dict[tuple[Key, Given], Walker] = {}
         self._files: dict[str, FileContext] = {}
-        self._looks: dict[tuple[str, int], Signs] = {}
+        self._looks: dict[tuple[str, int, Given], Signs] = {}
         self._nesting = 0
 
     @staticmethod
-    def key(scope: Scope) -> tuple[str, int]:
+    def key(scope: Scope) -> Key:
         """Identity of a function; a module's is (path, -1)."""
         return scope.path, scope.node.at if scope.node is not None else -1
 
@@ -52,9 +59,9 @@ class Machine(Objects):
             self._files[file.path] = file_context(file, self.vocabulary)
         return self._files[file.path]
 
-    def look_at_loop(self, path: str, node: m.For | m.While) -> Signs:
-        """What the statements of a loop do; looked at once."""
-        key = (path, node.at)
+    def look_at_loop(self, path: str, node: m.For | m.While, given: Given) -> Signs:
+        """What the statements of a loop do, in a function that was told `given`; looked at once."""
+        key = (path, node.at, given)
         if key not in self._looks:
             self._looks[key] = signs(node.body)
         return self._looks[key]
@@ -66,16 +73,20 @@ class Machine(Objects):
             for d in getattr(function.node, "decorators", ())
         )
 
-    def summary(self, function: Definition) -> Summary:
-        """The effect of a function of the project."""
+    def summary(self, function: Definition, given: Given = ()) -> Summary:
+        """The effect of a function of the project, called with these words on the mode."""
         self.called.add(function.key)
-        return self.look(function.scope)
+        return self.look(function.scope, given)
 
-    def look(self, scope: Scope) -> Summary:
-        """Analyse a function or module, once."""
-        key = self.key(scope)
+    def look(self, scope: Scope, given: Given = ()) -> Summary:
+        """Analyse a function or module, once for each thing it is told; after many of them as if told nothing."""
+        ways = self._ways.setdefault(self.key(scope), set())
+        if given and len(ways) >= _MAX_WAYS and given not in ways:
+            given = ()
+        ways.add(given)
+        key = (self.key(scope), given)
         if key not in self._summaries:
-            empty = Summary(key, getattr(scope.node, "name", ""))
+            empty = Summary(key[0], getattr(scope.node, "name", ""))
             if self._nesting > _MAX_NESTING:
                 return empty
             self._summaries[key] = empty
@@ -84,19 +95,19 @@ class Machine(Objects):
             self._nesting -= 1
         return self._summaries[key]
 
-    def _analyse(self, scope: Scope, key: tuple[str, int]) -> Summary:
+    def _analyse(self, scope: Scope, key: tuple[Key, Given]) -> Summary:
         file = self.names.files[scope.path]
-        walker = Walker(scope, self, file)
-        if isinstance(scope.node, m.Function):
-            for param in scope.node.params:
-                walker.state.env[param.name] = frozenset({Loc("param", param.name)})
-            walker.run(scope.node.body)
-        else:
-            walker.run(file.body)
+        body = scope.node.body if isinstance(scope.node, m.Function) else file.body
+        body, known = pruned(body, dict(key[1])) if key[1] else (body, {})
+        walker = Walker(scope, self, file, body)
+        walker.given, walker.known = key[1], known
+        for param in scope.node.params if isinstance(scope.node, m.Function) else ():
+            walker.state.env[param.name] = frozenset({Loc("param", param.name)})
+        walker.run(body)
         self._walkers[key] = walker
-        return self._summarise(walker, scope, key)
+        return self._summarise(walker, scope, key[0])
 
-    def _summarise(self, walker: Walker, scope: Scope, key: tuple[str, int]) -> Summary:
+    def _summarise(self, walker: Walker, scope: Scope, key: Key) -> Summary:
         end = join(walker.ways_out) or State()
         uses = [use for use in walker.uses.values() if use.loc.root().kind != "new"]
         seen = _reachable(end, walker.returned)
@@ -126,7 +137,7 @@ class Machine(Objects):
                     for scope in self.names.scopes(path).values():
                         if scope.node is None or isinstance(scope.node, m.Function):
                             self.look(scope)
-        for key, walker in list(self._walkers.items()):
+        for (key, _), walker in list(self._walkers.items()):
             for use in walker.uses.values():
                 resolved = use.loc.root().kind == "new"
                 if resolved or key not in self.called:
@@ -150,7 +161,7 @@ class Machine(Objects):
     def walker(self, scope: Scope) -> Walker | None:
         """The finished walk over a function, for its trace."""
         self.look(scope)
-        return self._walkers.get(self.key(scope))
+        return self._walkers.get((self.key(scope), ()))
 
 
 def _leaves(loc: Loc, returned: frozenset[Loc]) -> bool:

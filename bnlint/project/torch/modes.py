@@ -6,6 +6,7 @@ from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.moving import moved_by_hand
 from bnlint.project.torch.states import NOBODY, UNKNOWN, Atom, Loc, Locs, Mode, State, join
 from bnlint.project.torch.surroundings import Loop, Surroundings
 
@@ -15,8 +16,8 @@ _PASSES = 3
 class Walker(Surroundings):
     """Runs one function (or module) on abstract states."""
 
-    def __init__(self, scope: Scope, machine: Any, file: m.FileFacts) -> None:
-        super().__init__(scope, machine, file)
+    def __init__(self, scope: Scope, machine: Any, file: m.FileFacts, body: m.Block) -> None:
+        super().__init__(scope, machine, file, body)
         self.ways_out: list[State] = []
         self.returned: Locs = NOBODY
 
@@ -141,6 +142,8 @@ class Walker(Surroundings):
         self._fors = [*self._fors, node]
         alive = self._loop(node, lambda: self.bind(node.target, self.state.field(source, "[]")))
         self._fors = self._fors[:-1]
+        for owner in moved_by_hand(node):
+            self.state.mark(self.value(owner), "moved", self.path, node.at)
         return alive
 
     def _while(self, node: m.While) -> bool:
@@ -150,7 +153,7 @@ class Walker(Surroundings):
         entry = self.state
         head = entry.copy()
         after: State | None = None
-        loop = Loop(node, self.machine.look_at_loop(self.path, node), self.machine.vocabulary)
+        loop = Loop(node, self.machine.look_at_loop(self.path, node, self.given), self.machine.vocabulary)
         for _ in range(_PASSES if len(self._loops) < 4 else 1):
             loop.breaks, loop.continues = [], []
             self._loops.append(loop)

@@ -4,14 +4,15 @@ from zlib import crc32
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
-from bnlint.frameworks.torch import MODE_WORDS, MODULE_METHODS
+from bnlint.frameworks.torch import HARMLESS, MODE_WORDS, MODULE_METHODS
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, External, Names
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.layers import UNKNOWN, Holding, Layers
+from bnlint.project.torch.layers import UNKNOWN, Holding, Layers, is_plain
 from bnlint.project.torch.states import Loc, Locs
 from bnlint.project.torch.words import parts
 
+_MAX_DEPTH = 4
 Maker = Definition | External | None
 
 
@@ -26,6 +27,7 @@ class Objects:
         self._copies: dict[Loc, Locs] = {}
         self._words: dict[Loc, str] = {}
         self._again: dict[Loc, Loc] = {}
+        self._computing: dict[tuple[str, int], bool] = {}
 
     def remember(self, loc: Loc, maker: Maker, call: m.Call, scope: Scope) -> None:
         """An object was made by a call."""
@@ -130,6 +132,29 @@ class Objects:
             return self.names.method(cls, "train") is not None
         return False
 
+    def computes(self, method: Definition, depth: int = 0) -> bool:
+        """Whether a method of a network runs parts of it: ``self.encoder(x)``, or another such method; not ``self(x)``."""
+        key = method.key
+        if key not in self._computing:
+            self._computing[key] = False
+            self._computing[key] = depth < _MAX_DEPTH and self._looks_computing(method, depth)
+        return self._computing[key]
+
+    def _looks_computing(self, method: Definition, depth: int) -> bool:
+        cls = self.names.class_of(method.scope)
+        if cls is None or method.node.name in MODULE_METHODS or method.node.name.startswith("__"):
+            return False
+        for node in walk(method.node.body, into_scopes=False):
+            func = node.func if isinstance(node, m.Call) else None
+            if not isinstance(func, m.Attr) or not isinstance(func.value, m.Name) or func.value.id != "self":
+                continue
+            own = self.names.method(cls, func.name)
+            if own is not None and func.name != "forward" and self.computes(own, depth + 1):
+                return True
+            if own is None and any(isinstance(v.expr, m.Call) for v in self.names.attribute_values(cls, func.name)):
+                return True
+        return False
+
     # --- what objects hold ---
 
     def holding_with(self, loc: Loc, parts: tuple[Loc, ...], scope: Scope | None) -> Holding:
@@ -162,7 +187,9 @@ class Objects:
             return UNKNOWN
         if maker is None:
             return UNKNOWN
-        return self.layers.of(maker, call)
+        found = self.layers.of(maker, call)
+        outside = isinstance(maker, External) and not maker.name.startswith(HARMLESS) and not is_plain(maker.name)
+        return UNKNOWN if outside and found.sensitive == "no" else found
 
     def _attribute(self, loc: Loc, scope: Scope | None) -> Holding:
         """All that the attribute is ever given, taken together."""
@@ -185,6 +212,7 @@ class Objects:
         meaning = self.names.resolve(function, scope)
         body = meaning.node if isinstance(meaning, Definition) else function
         switches = {n.name for n in walk(body) if isinstance(n, m.Attr) and n.name in {"eval", "train"}}
+        switches |= {_set_to(n) for n in walk(body) if isinstance(n, m.Assign)} - {""}
         asks = any(
             (isinstance(n, m.Const) and isinstance(n.value, str) and "Norm" in n.value)
             or (isinstance(n, m.Attr | m.Name) and "Norm" in (n.name if isinstance(n, m.Attr) else n.id))
@@ -193,3 +221,10 @@ class Objects:
         if not switches:
             return ""
         return "freezes" if switches == {"eval"} and asks else "switches"
+
+
+def _set_to(node: m.Assign) -> str:
+    """``m.training = False`` is a switch as well."""
+    if not any(isinstance(target, m.Attr) and target.name == "training" for target in node.targets):
+        return ""
+    return "eval" if isinstance(node.value, m.Const) and node.value.value is False else "train"

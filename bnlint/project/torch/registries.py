@@ -1,6 +1,8 @@
 """Functions and classes that are chosen by name: ``models.__dict__[arch](…)``, ``getattr(models, arch)(…)``, tables."""
 
 from collections.abc import Iterator
+from functools import cached_property
+from pathlib import PurePosixPath
 
 from bnlint.facts import model as m
 from bnlint.project.calls import Calls
@@ -31,6 +33,8 @@ class Registries:
             return self._called(func, scope, depth)
         if isinstance(func, m.Choice):
             return [*self._plain(func.then, scope), *self._plain(func.other, scope)][:_MOST]
+        if isinstance(func, m.Attr) and self._is_chosen_module(func.value, scope):
+            return self._named(func.name, scope)
         return []
 
     def _plain(self, expr: m.Expr, scope: Scope) -> list[Definition | External]:
@@ -44,7 +48,7 @@ class Registries:
             return []
         if len(hit[1]) == 1:
             expr = hit[1][0].node
-            return self.choices(expr, hit[0], 2) if isinstance(expr, m.Item | m.Call | m.Choice) else []
+            return self.choices(expr, hit[0], 2) if isinstance(expr, m.Item | m.Call | m.Choice | m.Attr) else []
         found = [self.names.resolve(b.node, hit[0]) for b in hit[1]]
         known = [d for d in found if isinstance(d, Definition) and isinstance(d.node, m.Function)]
         return list(known[:_MOST]) if len(known) == len(found) else []
@@ -61,7 +65,12 @@ class Registries:
         return []
 
     def _called(self, call: m.Call, scope: Scope, depth: int) -> list[Definition | External]:
+        if isinstance(call.func, m.Name) and call.func.id == "eval" and call.args:
+            last = _last_constant(call.args[0].value).rpartition(".")[2]
+            return self._named(last, scope) if last.isidentifier() else []
         if isinstance(call.func, m.Name) and call.func.id == "getattr" and len(call.args) >= 2:
+            if self._is_chosen_module(call.args[0].value, scope):
+                return self._named(_last_constant(call.args[1].value), scope)
             return self._members(self.names.resolve(call.args[0].value, scope))
         maker = self.names.resolve(call.func, scope)
         if isinstance(maker, Definition) and isinstance(maker.node, m.Function):
@@ -76,9 +85,11 @@ class Registries:
             return [External(f"{module.name}.any")]
         if not isinstance(module, Module):
             return []
-        return [*self._makers_in(module.file)][:_MOST]
+        # Functions first: beside them, classes are rather parts of what they build.
+        made: list[Definition | External] = [*self._makers_in(module.file)]
+        return sorted(made, key=lambda one: isinstance(one, Definition) and isinstance(one.node, m.Class))[:_MOST]
 
-    def _makers_in(self, file: m.FileFacts) -> Iterator[Definition | External]:
+    def _makers_in(self, file: m.FileFacts) -> Iterator[Definition]:
         """Public functions and network classes of a module, own or imported there, that build something with a mode."""
         root = self.names.scope(file.path)
         names = [name for name in root.names if not name.startswith("_")]
@@ -91,7 +102,45 @@ class Registries:
             if isinstance(found, Definition) and self.layers.of(found).sensitive == "yes" and self._makes(found):
                 yield found
 
+    # --- modules that are chosen by name ---
+
+    def _is_chosen_module(self, expr: m.Expr, scope: Scope) -> bool:
+        """``importlib.import_module(name)``, or a variable that holds it."""
+        meaning = self.names.resolve(expr, scope)
+        made = meaning.expr if isinstance(meaning, Value) else expr
+        home = meaning.scope if isinstance(meaning, Value) else scope
+        if not isinstance(made, m.Call):
+            return False
+        if isinstance(made.func, m.Name) and made.func.id == "__import__":
+            return True
+        return self.names.qualified(made.func, home) == "importlib.import_module"
+
+    def _named(self, name: str, scope: Scope) -> list[Definition | External]:
+        """All makers of networks with a mode that some file has under this name: below the folder of `scope`, or anywhere."""
+        found = self._by_name.get(name, [])
+        folder = str(PurePosixPath(scope.path).parent)
+        near = [one for one in found if folder == "." or one.path.startswith(f"{folder}/")]
+        makers = [one for one in near or found if self.layers.of(one).sensitive == "yes" and self._makes(one)]
+        return [*makers[:_MOST]]
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Definition]]:
+        index: dict[str, list[Definition]] = {}
+        for path in self.names.files:
+            for name, bindings in self.names.scope(path).names.items():
+                if bindings[-1].kind in {"function", "class"}:
+                    node = bindings[-1].node
+                    index.setdefault(name, []).append(Definition(node, self.names.scope(path, node)))
+        return index
+
     def _makes(self, found: Definition) -> bool:
         if isinstance(found.node, m.Class):
             return self.layers.is_module(found)
         return bool(self.calls.returned(found))
+
+
+def _last_constant(expr: m.Expr) -> str:
+    """The end of a text that is put together: ``"networks." + name + ".Net"`` → ``.Net``."""
+    while isinstance(expr, m.Op) and expr.op in {"+", "f-string"} and expr.args:
+        expr = expr.args[-1]
+    return expr.value if isinstance(expr, m.Const) and isinstance(expr.value, str) else ""

@@ -153,10 +153,12 @@ class State:
         own = self.mode(loc)
         words = {atom.word for atom in own}
         for other, mode in self.modes.items():
-            if other.parent is not None and other != loc and _is_below(other, loc) and {a.word for a in mode} - words:
+            if other.parent is not None and other != loc and is_below(other, loc) and {a.word for a in mode} - words:
                 return own | UNKNOWN
         for part in self._parts(loc):
-            if {a.word for a in self.modes.get(part, ())} - words:
+            # What is only kept of something else (``self.width = config.width``) and unknown is hardly a network.
+            known = words if part.kind == "new" else words | {"unknown"}
+            if {a.word for a in self.modes.get(part, ())} - known:
                 return own | UNKNOWN
         return own
 
@@ -169,7 +171,7 @@ class State:
                 continue
             seen.add(loc)
             self.modes[loc] = mode
-            for other in [o for o in self.modes if o.parent is not None and o != loc and _is_below(o, loc)]:
+            for other in [o for o in self.modes if o.parent is not None and o != loc and is_below(o, loc)]:
                 del self.modes[other]
             stack.extend(self._parts(loc))
             if loc.name == "*" and loc.parent is not None:  # one of its parts, nobody knows which
@@ -219,7 +221,8 @@ class State:
         return None
 
 
-def _is_below(loc: Loc, ancestor: Loc) -> bool:
+def is_below(loc: Loc, ancestor: Loc) -> bool:
+    """Whether an object is a field of another, or of a field of it …."""
     step = loc.parent
     while step is not None:
         if step == ancestor:
@@ -248,6 +251,15 @@ def _joined(one: dict[str, Locs], two: dict[str, Locs]) -> dict[str, Locs]:
     return {**one, **{name: capped(one.get(name, NOBODY) | locs) for name, locs in two.items()}}
 
 
+def _that_know(loc: Loc, states: list[State]) -> list[State]:
+    """The states in which an object exists: one that was made on one way only says nothing about its mode on another."""
+    root = loc.root()
+    if root.kind != "new":
+        return states
+    field_of_unknown = loc.parent is not None and not any(root in state.modes for state in states)
+    return [state for state in states if loc in state.modes or root in state.modes or field_of_unknown]
+
+
 def join(states: Iterable[State | None]) -> State | None:
     """What holds where several ways meet; None for no way at all."""
     alive = [state for state in states if state is not None]
@@ -263,8 +275,6 @@ def join(states: Iterable[State | None]) -> State | None:
             joined.marks[loc] = joined.marks.get(loc, frozenset()) | marks
         joined.saved.update(state.saved)
     for loc in {loc for state in alive for loc in state.modes}:
-        # An object made on one way only does not exist on the other, which so says nothing about its mode.
-        ways = [state for state in alive if loc.root().kind != "new" or loc in state.modes or loc.parent is not None]
-        modes = {state.mode(loc) for state in ways}
+        modes = {state.mode(loc) for state in _that_know(loc, alive)}
         joined.modes[loc] = modes.pop() if len(modes) == 1 else few(atom for mode in modes for atom in mode)
     return joined

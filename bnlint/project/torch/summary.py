@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from bnlint.project.torch.evaluation import Context
 from bnlint.project.torch.states import Atom, Loc, Locs, Mark, Mode
 
-UseKind = Literal["call", "part", "bake", "mode"]
+UseKind = Literal["call", "part", "bake", "mode", "method"]
 
 
 class Step(NamedTuple):
@@ -21,7 +21,8 @@ class Use(NamedTuple):
     `path` and `at` are where it stands; `local` is where it stands, or the call that leads there, in the function
     that holds this record; `loops` are the loops around `local`; `late` switches to eval mode further down in one of
     these loops, here or on the way up; `marks` what happened to the object before; `parts` objects it was given to
-    hold; `method` the method that was called, where its class was not known.
+    hold; `method` the method that was called, where its class was not known. Kind ``method`` is a call of one that may be
+    a pass through the network: its class, known to a caller, will tell.
     """
 
     kind: UseKind

@@ -8,9 +8,10 @@ from bnlint.frameworks import torch as table
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.evaluation import Context, Signs, function_context, loop_data, signs
 from bnlint.project.torch.inlining import Inlining
+from bnlint.project.torch.settling import spoken
 from bnlint.project.torch.states import Atom, Loc, Mode, State
 from bnlint.project.torch.summary import Use
-from bnlint.project.torch.words import Vocabulary, names_in
+from bnlint.project.torch.words import Vocabulary, names_in, parts
 
 
 class Loop:
@@ -29,9 +30,10 @@ class Surroundings(Inlining):
 
     uses: dict[tuple[str, int, Loc, str], Use]
 
-    def __init__(self, scope: Scope, machine: Any, file: m.FileFacts) -> None:
+    def __init__(self, scope: Scope, machine: Any, file: m.FileFacts, body: m.Block) -> None:
         super().__init__(scope, machine)
         self.file = file
+        self.body = body
         self.uses = {}
         self._loops: list[Loop] = []
         self._fors: list[m.For] = []
@@ -63,6 +65,7 @@ class Surroundings(Inlining):
         )
         step = inner.trains if inner is not None else base.step
         return base._replace(
+            meant=base.meant or any(_is_dummy(arg.value) for arg in node.args),
             no_grad=base.no_grad or self._no_grad > 0,
             data=data or named,
             train_data=train_data or (base.train_data and not data),
@@ -83,7 +86,7 @@ class Surroundings(Inlining):
                 script=whole.script, file_trains=whole.trains, function_trains=whole.trains, meant=whole.tests
             )
         first, last = node.at, last_of(node)
-        all_of, unlooped = signs(node.body), signs(tuple(s for s in node.body if not isinstance(s, m.For | m.While)))
+        all_of, unlooped = signs(self.body), signs(tuple(s for s in self.body if not isinstance(s, m.For | m.While)))
         comments = [c.text for c in self.file.comments if first <= c.at <= last]
         owner = self.machine.names.class_of(self.scope)
         base = function_context(
@@ -97,7 +100,7 @@ class Surroundings(Inlining):
             meant=base.meant or whole.tests,
             metric=all_of.measures,
             step=unlooped.trains,
-            function_trains=all_of.trains,
+            function_trains=all_of.trains or (bool(self.given) and signs(node.body).trains),
             managed=self.machine.owners.managed(self.scope),
         )
 
@@ -108,7 +111,8 @@ class Surroundings(Inlining):
             return False
         if call is None or not name.endswith("set_grad_enabled"):
             return True
-        return bool(call.args) and isinstance(call.args[0].value, m.Const) and call.args[0].value.value is False
+        said = spoken(call.args[0].value, self.known) if call.args else None
+        return said is not None and not said.truth
 
     def asked_for_norm(self) -> bool:
         """Whether an ``if`` around the statement asks what kind of module it is."""
@@ -127,6 +131,16 @@ class Surroundings(Inlining):
                 if isinstance(node, m.Attr) and node.name == "__class__":
                     return True
         return False
+
+
+def _is_dummy(expr: m.Expr) -> bool:
+    """``net(torch.zeros(1, 3, 32, 32))``: a pass that asks for a shape, or shows that the network runs."""
+    func = expr.func if isinstance(expr, m.Call) else None
+    if isinstance(func, m.Attr) and func.name in {"to", "cuda", "float", "half", "expand", "repeat", "requires_grad_"}:
+        return _is_dummy(func.value)
+    if isinstance(func, m.Attr) and func.name in table.DUMMIES:
+        return isinstance(func.value, m.Name) and func.value.id in {"torch", "th"}
+    return isinstance(expr, m.Name) and "dummy" in parts(expr.id)
 
 
 def last_of(node: m.Node) -> int:

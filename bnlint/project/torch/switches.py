@@ -3,7 +3,8 @@
 from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.torch.evaluation import Context
-from bnlint.project.torch.states import UNKNOWN, Atom, Loc, Locs, Mark, Mode
+from bnlint.project.torch.settling import spoken
+from bnlint.project.torch.states import UNKNOWN, Atom, Loc, Locs, Mark, Mode, is_below
 from bnlint.project.torch.summary import Use, UseKind
 from bnlint.project.torch.values import Values
 
@@ -74,8 +75,11 @@ class Switches(Values):
         if not node.args:
             return "train"
         given = node.args[0]
-        if len(node.args) == 1 and given.keyword in {None, "mode"} and isinstance(given.value, m.Const):
-            return "train" if given.value.value else "eval"
+        if len(node.args) != 1 or given.keyword not in {None, "mode"}:
+            return None
+        said = spoken(given.value, self.known)
+        if said is not None or isinstance(given.value, m.Const):
+            return "train" if said is not None and said.truth else "eval"
         return None
 
     def _restore(self, node: m.Call, owners: Locs) -> None:
@@ -114,7 +118,7 @@ class Switches(Values):
             use = Use(
                 kind, self.path, node.at, self.machine.key(self.scope), loc, mode, context, node.at, self.loops(),
                 self._marks(loc), (), words, self.state.parts_below(loc) if kind != "mode" else (),
-                self.late(mode, node.at), _method_of(node),
+                self.late(mode, node.at), _method_of(node, kind),
             )  # fmt: skip
             self.uses[self.path, node.at, loc, kind] = use
             if kind == "call" and context.trains:
@@ -146,12 +150,17 @@ class Switches(Values):
             found |= self.state.marks.get(step, frozenset())
             step = step.parent
         for part in self.state.parts_below(loc):
-            found |= {mark for mark in self.state.marks.get(part, ()) if mark.what == "loaded"}
+            found |= {mark for mark in self.state.marks.get(part, ()) if mark.what in {"loaded", "weights free"}}
+        for part, marks in self.state.marks.items():
+            if is_below(part, loc):
+                found |= {mark for mark in marks if mark.what == "weights free"}
         return frozenset(found)
 
 
-def _method_of(node: m.Call) -> str:
+def _method_of(node: m.Call, kind: UseKind) -> str:
     name = node.func.name if isinstance(node.func, m.Attr) else ""
+    if kind == "method":
+        return name
     return name if name in table.COMPUTING_METHODS and not name.startswith("forward") else ""
 
 

@@ -27,7 +27,9 @@ class Belief(NamedTuple):
 def beliefs(verdicts: Verdicts, path: str) -> list[Belief]:
     """All beliefs on the calls of networks in a file, in source order."""
     found = [
-        _belief(verdicts, use, scope) for use, scope, _ in verdicts.uses if use.path == path and use.kind != "part"
+        _belief(verdicts, use, scope)
+        for use, scope, _ in verdicts.uses
+        if use.path == path and use.kind not in {"part", "method"}
     ]
     return sorted(set(found), key=lambda belief: (belief.at, belief.network, belief.mode))
 

@@ -3,9 +3,12 @@
 from typing import Any
 
 from bnlint.facts import model as m
+from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.settling import Given, Known, settle
 from bnlint.project.torch.states import NOBODY, Atom, Loc, Locs, State, capped
+from bnlint.project.torch.words import parts
 
 
 class Values:
@@ -16,6 +19,8 @@ class Values:
         self.machine = machine
         self.path = scope.path
         self.state = State()
+        self.given: Given = ()
+        self.known: Known = {}
 
     # --- the parts that the floors above fill in ---
 
@@ -79,6 +84,9 @@ class Values:
     def choice(self, node: m.Choice) -> Locs:
         """Either of two."""
         self.value(node.test)
+        truth = settle(node.test, self.known)
+        if truth is not None:
+            return self.value(node.then if truth else node.other)
         return capped(self.value(node.then) | self.value(node.other))
 
     def operation(self, node: m.Op) -> Locs:
@@ -117,6 +125,7 @@ class Values:
             self.state.env[target.id] = locs
             self.machine.name_of(locs, target.id)
         elif isinstance(target, m.Attr):
+            locs = frozenset(loc for loc in locs if not _is_setting(loc))
             for owner in self.value(target.value):
                 self.state.hold(owner, target.name, locs)
                 self._forget_below(owner, target.name)
@@ -148,6 +157,12 @@ def item_name(keys: tuple[m.Expr, ...]) -> str:
     if len(keys) == 1 and isinstance(keys[0], m.Const):
         return f"[{keys[0].value!r}]"
     return "[]"
+
+
+def _is_setting(loc: Loc) -> bool:
+    """``args``, ``config.width``: a setting, hardly a network."""
+    root = loc.root()
+    return root.kind == "param" and root.name in table.SETTINGS and not parts(loc.name) & table.NETWORKS
 
 
 def _nothing(_values: Values, _node: Any) -> Locs:

@@ -109,9 +109,10 @@ class Verdicts:
     # --- helpers ---
 
     def inside(self, use: Use, atom: Atom) -> bool:
-        """Whether the mode was set in the very function that uses the network, before the use."""
+        """Whether the mode was set in the very function that uses the network, before the use, in the same call of it."""
         return (
             atom.path == use.path
+            and (not use.chain or atom.local == use.local)
             and atom.at < use.at
             and self._extent(use.function)[0] <= atom.at <= self._extent(use.function)[1]
         )
@@ -144,3 +145,23 @@ class Verdicts:
 
 
 Judge: TypeAlias = Callable[[Verdicts, Use, Scope, bool], Verdict | None]
+
+
+def words_of(use: Use) -> set[str]:
+    """The modes that a use may meet."""
+    return {atom.word for atom in use.mode}
+
+
+def how(atom: Atom, network: str) -> str:
+    """What a switch or a construction says of the network."""
+    return (
+        f"{network} is put in training mode here"
+        if atom.how == "called"
+        else f"{network} is made here, in training mode"
+    )
+
+
+def is_no_grad(machine: Machine, context: m.Expr, scope: Scope) -> bool:
+    """Whether a context manager turns gradients off."""
+    func = context.func if isinstance(context, m.Call) else context
+    return machine.names.qualified(func, scope) in {"torch.no_grad", "torch.inference_mode"}

@@ -57,7 +57,7 @@ class Vocabulary:
 
     def evaluating_words(self, words: frozenset[str]) -> bool:
         """Whether a file is named after an evaluation."""
-        named = bool(words & table.EVALUATION_FUNCTIONS) or _among(self.known.evaluation_functions, words)
+        named = bool(words & table.EVALUATION_SCRIPTS) or _among(self.known.evaluation_functions, words)
         return named and not words & table.TRAINING_FUNCTIONS
 
     def evaluating_name(self, name: str) -> bool:
