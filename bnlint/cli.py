@@ -186,7 +186,7 @@ def _test_rule(words: Sequence[str]) -> int:
 def _server(words: Sequence[str]) -> int:
     sub = argparse.ArgumentParser(prog="bnlint server", description="Language server on stdin and stdout.")
     sub.parse_args(words)
-    from bnlint.server import serve
+    from bnlint.server.serve import serve
 
     return serve()
 

@@ -1,6 +1,5 @@
 """Names that a project adds to the tables, end to end: with the setting, without it, and without a trace afterwards."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -183,10 +182,7 @@ def test_the_command_line_reads_shows_and_refuses(tmp_path, monkeypatch, capsys)
 
 def test_the_language_server_uses_the_names_of_each_project(tmp_path):
     """Two documents of two projects, one with names: the other is not touched by them."""
-    server = pytest.importorskip("pygls.lsp.server")
-    types = pytest.importorskip("lsprotocol.types")
-    workspace = pytest.importorskip("pygls.workspace")
-    from bnlint.server import Desk
+    from bnlint.server.desk import Desk, Document
 
     plain, named = tmp_path / "plain", tmp_path / "named"
     for folder in (plain, named):
@@ -194,16 +190,11 @@ def test_the_language_server_uses_the_names_of_each_project(tmp_path):
         (folder / "main.py").write_text(FOREIGN + PREDICT)
     (plain / "bnlint.toml").write_text("")
     (named / "bnlint.toml").write_text('[names]\nbatch-norm = ["mypkg.nn.MyBN"]\n')
-
-    async def look():
-        made = server.LanguageServer("test", "1")
-        made.protocol._workspace = workspace.Workspace(tmp_path.as_uri())  # as after its initialize request
-        desk = Desk(made)
-        found = []
-        for folder in (plain, named, plain):
-            uri = (folder / "main.py").as_uri()
-            made.workspace.put_text_document(types.TextDocumentItem(uri, "python", 1, FOREIGN + PREDICT))
-            found.append([f.code for f in desk.look(uri).findings])
-        return found
-
-    assert asyncio.run(look()) == [[], ["BN101"], []]
+    desk = Desk()
+    files = [folder / "main.py" for folder in (plain, named)]
+    documents = [Document(file.as_uri(), str(file), 1, FOREIGN + PREDICT) for file in files]
+    found = []
+    for document in (*documents, documents[0]):
+        (seen,) = desk.look(documents, document.uri, anew=True)
+        found.append([f.code for f in seen.findings])
+    assert found == [[], ["BN101"], []]
