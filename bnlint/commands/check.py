@@ -83,8 +83,8 @@ def _update_baseline(analysis: Analysis, config: Config) -> int:
 
 
 def _add_ignores(analysis: Analysis, config: Config) -> int:
-    from bnlint.commands.ignores import add_ignores, by_path
     from bnlint.facts.collect import with_data
+    from bnlint.ignores import add_ignores, by_path
 
     pairs = []
     total = 0

@@ -5,9 +5,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bnlint.commands.ignores import add_ignores
 from bnlint.facts.python_read import decoded
 from bnlint.finding import Finding, Place
+from bnlint.ignores import add_ignores
 from bnlint.preview import Change, changes, changes_of
 from bnlint.report.page import page
 from bnlint.server.desk import Seen

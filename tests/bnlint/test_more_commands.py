@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from bnlint.cli import main
-from bnlint.commands.ignores import add_ignores
 from bnlint.errors import BnlintError
 from bnlint.examples import report_on
 from bnlint.extensions import with_extensions
@@ -17,6 +16,7 @@ from bnlint.facts.imports import needed
 from bnlint.finding import Place
 from bnlint.fixes import apply
 from bnlint.fixes.write import write
+from bnlint.ignores import add_ignores
 from bnlint.rules.table import RULES
 
 BAD = "import torch\n\nmodel.eval\n"

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from bnlint.commands.ignores import add_ignores
 from bnlint.config import Config
 from bnlint.examples import found_in, report_on
 from bnlint.facts.collect import read_all
+from bnlint.ignores import add_ignores
 from bnlint.rules.table import RULES
 from bnlint.run import analyse
 from bnlint.shown import shown, write_baseline
