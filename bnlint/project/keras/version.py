@@ -30,7 +30,7 @@ class Versions:
         if own:
             return None
         if self._project is None:
-            self._project = frozenset(hint for file in self.names.files for hint in self._hints(file))
+            self._project = frozenset[Generation]().union(*map(self._hints, self.names.files))
         return next(iter(self._project)) if len(self._project) == 1 else None
 
     def backend(self) -> str | None:
