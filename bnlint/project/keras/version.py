@@ -16,7 +16,7 @@ class Versions:
 
     def __init__(self, names: Names, target: Mapping[str, str] | None = None) -> None:
         self.names = names
-        self.told = targeted(target or {})
+        self.told: Generation | None = targeted(target or {})
         self._files: dict[str, frozenset[Generation]] = {}
         self._project: frozenset[Generation] | None = None
 
