@@ -209,6 +209,11 @@ INTENT: Final = re.compile(
     r"|transductive|warm_?up_?bn|pix2pix",
     re.IGNORECASE,
 )
+# The same for training in eval mode.
+EVAL_INTENT: Final = re.compile(
+    r"on purpose|intentional|deliberate|not a bug|fr(?:ee|o)z|fix(?:ed)?[ _-]?bn|(?:keep|stay|should|must|remain|need|leave|want)[^\n]{0,40}eval(?:uation)?[ _-]mode",
+    re.IGNORECASE,
+)
 METRICS: Final = frozenset({
     "argmax", "topk", "accuracy", "correct", "iou", "miou", "auc", "psnr", "ssim", "f1", "bleu", "wer", "confusion", "metric", "metrics", "acc",
     "accuracy_score", "pred", "preds", "predicted", "predictions", "prediction", "prec", "dice", "mae", "rmse", "eer", "cer",

@@ -258,6 +258,45 @@ def predict(path, images):
         return [model(image) for image in images]
 """
 )
+LAST_ROUND = (
+    NET
+    + """
+
+def fit(model, train_loader, val_loader, optimizer, epochs):
+    for epoch in range(epochs):
+        model.train()
+        for step, (x, y) in enumerate(train_loader):
+            loss = nn.functional.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step == len(train_loader) - 1:
+                model.eval()
+                with torch.no_grad():
+                    print(sum((model(x).argmax(1) == y).sum().item() for x, y in val_loader))
+
+
+def main(train_loader, val_loader):
+    model = Net()
+    fit(model, train_loader, val_loader, torch.optim.SGD(model.parameters(), lr=0.1), 10)
+"""
+)
+APPLIED = (
+    NET
+    + """
+
+def quiet(module):
+    module.training = False
+
+
+def predict(path, images):
+    model = Net()
+    model.load_state_dict(torch.load(path))
+    model.apply(quiet)
+    with torch.no_grad():
+        return [model(image) for image in images]
+"""
+)
 STEP = "        model.train()\n"
 # program, the text that is edited, what stands there then, the line reported, the rule
 EDITS = [
@@ -273,6 +312,9 @@ EDITS = [
     (CHOSEN, "        classifier = classifier.train()\n", "", "classifier = classifier.eval()", "BN102"),
     (FACTORY, "        model = model.eval()\n", "", "print(model(image).max(1)[1])", "BN101"),
     (FEATURES, "    model.eval()\n", "", "return [model.features(x) for x, _ in loader]", "BN101"),
+    (LAST_ROUND, "if step == len(train_loader) - 1:", "if step % 100 == 0:", "model.eval()", "BN102"),
+    (LAST_ROUND, "        model.train()\n", "", "model.eval()", "BN102"),
+    (APPLIED, "    model.apply(quiet)\n", "", "return [model(image) for image in images]", "BN101"),
     (GETATTR, '    getattr(model, "eval")()\n', "", "return [model(image) for image in images]", "BN101"),
 ]
 # Correct programs that look like mistakes.

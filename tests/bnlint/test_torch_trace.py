@@ -1,5 +1,7 @@
 """What the analysis of modes believes can be asked for, line by line."""
 
+from pathlib import Path
+
 import pytest
 
 from bnlint.cli import main
@@ -63,3 +65,34 @@ def test_a_wrong_place_is_refused(program, capsys, where):
     """A place without a line, or a file that is not there, is a wrong use."""
     assert main(["explain", "--trace", where]) == 2
     assert "expected" in capsys.readouterr().err
+
+
+ROTATING = """\
+import torch
+
+from net import Net
+
+
+def main(test_loader, train_loader, optimizer):
+    first = Net()
+    first.train()
+    a, b, c, d = Net(), Net(), Net(), Net()
+    e, f, g, h = Net(), Net(), Net(), Net()
+    for x, _ in test_loader:
+        first = a
+        a, b, c, d, e, f, g, h = b, c, d, e, f, g, h, first
+        h.eval()
+        with torch.no_grad():
+            print(first(x).argmax(1))
+        first.train()
+"""
+
+
+def test_a_loop_that_does_not_settle_is_given_up_and_says_so(program, capsys):
+    """What changes from round to round for too long is unknown: no finding, no end of time, and a word in the trace."""
+    Path("rotating.py").write_text(ROTATING)
+    assert main(["rotating.py", "--no-cache"]) == 0
+    capsys.readouterr()
+    assert main(["explain", "--trace", "rotating.py:16"]) == 0
+    said = capsys.readouterr().out
+    assert "rotating.py:11: this loop did not settle" in said

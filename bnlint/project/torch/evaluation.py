@@ -27,7 +27,7 @@ class Context(NamedTuple):
 
     `step` says that the innermost loop around the call (or the function, if there is no loop) also runs a backward
     pass or an optimizer; `train_data` that the data are named as training data; `function_trains` that some other part
-    of the same function trains; `script` that the file is named after an evaluation, `file_trains` that it trains too.
+    of the same function trains; `wants_eval` that training in eval mode is on purpose; `script` that the file is named after an evaluation, `file_trains` that it trains too.
     """
 
     function: str = ""
@@ -42,6 +42,7 @@ class Context(NamedTuple):
     managed: bool = False
     script: bool = False
     file_trains: bool = False
+    wants_eval: bool = False
 
     @property
     def score(self) -> int:
@@ -81,6 +82,7 @@ class Context(NamedTuple):
             train_data=train_data and not data,
             step=self.step or (caller.step and not self.name),
             meant=self.meant or caller.meant,
+            wants_eval=self.wants_eval or caller.wants_eval,
         )
 
 
@@ -171,5 +173,12 @@ def file_context(file: m.FileFacts, words: Vocabulary) -> FileContext:
 
 def function_context(name: str, owner: str, comments: Iterable[str], words: Vocabulary) -> Context:
     """What a function's own name, its class and its comments say."""
-    said = any(words.meant(text) for text in (name, owner, *comments))
-    return Context(function=name, name=words.evaluating_name(name), train_data=words.training_name(name), meant=said)
+    texts = (name, owner, *comments)
+    said, frozen = any(map(words.meant, texts)), any(map(words.wants_eval, texts))
+    return Context(
+        function=name,
+        name=words.evaluating_name(name),
+        train_data=words.training_name(name),
+        meant=said,
+        wants_eval=frozen,
+    )

@@ -1,8 +1,9 @@
-"""Conditions on the mode around a call: ``if self.training: x = F.dropout(x)`` is right without a flag."""
+"""Conditions around a call: on the mode (``if self.training: x = F.dropout(x)``), on the last round of a loop."""
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.words import parts
 
 _MODE_WORDS = frozenset({"training", "is_training", "train", "is_train", "train_mode"})
 _LEAVES = (m.Return, m.Raise)
@@ -61,3 +62,16 @@ def _chosen_by_mode(node: m.Node, at: int) -> bool:
 
 def _holds(parts: object, at: int) -> bool:
     return any(node.at == at for node in walk(parts))
+
+
+def last_round(test: m.Expr, loops: list[m.For]) -> bool:
+    """Whether a condition holds in the last round of the innermost loop only: ``if i == len(loader) - 1``."""
+    if isinstance(test, m.Name):
+        return "last" in parts(test.id)
+    if not loops or not isinstance(test, m.Op) or test.op not in {"==", ">="} or len(test.args) != 2:
+        return False
+    counted = {node.id for node in walk(loops[-1].target) if isinstance(node, m.Name)}
+    asked = [{node.id for node in walk(arg) if isinstance(node, m.Name)} for arg in test.args]
+    repeats = any(isinstance(node, m.Op) and node.op == "%" for node in walk(test))
+    fixed = any(isinstance(arg, m.Const) for arg in test.args)
+    return not repeats and not fixed and bool(asked[0] & counted) != bool(asked[1] & counted)

@@ -123,7 +123,7 @@ def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) ->
     """BN102: the next round of a loop trains in eval mode, because an evaluation at its end left it so."""
     if use.kind != "call" or not use.context.trains or not use.late or not _by_the_loop(use):
         return None
-    if use.context.meant:
+    if use.context.wants_eval:
         return None
     holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     confidence: Confidence | None = (

@@ -41,6 +41,7 @@ class Machine(Objects):
         self.registries = Registries(names, calls, layers)
         self.deciding = Deciding(calls)
         self.called: set[Key] = set()
+        self.unsettled: set[tuple[str, int]] = set()  # loops that were given up
         self._summaries: dict[tuple[Key, Given], Summary] = {}
         self._ways: dict[Key, set[Given]] = {}
         self._walkers: dict[tuple[Key, Given], Walker] = {}

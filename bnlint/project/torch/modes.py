@@ -6,11 +6,13 @@ from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.guards import last_round
 from bnlint.project.torch.moving import moved_by_hand
 from bnlint.project.torch.states import NOBODY, UNKNOWN, Atom, Loc, Locs, Mode, State, join
 from bnlint.project.torch.surroundings import Loop, Surroundings
 
-_PASSES = 3
+_PASSES = 4
+_DEEP = 4  # loops inside of so many others are walked once
 
 
 class Walker(Surroundings):
@@ -109,6 +111,9 @@ class Walker(Surroundings):
         then = self._way(node.body, before.copy())
         self._questions.pop()
         other = self._way(node.orelse, before.copy())
+        if then is not None and other is not None and self._loops and last_round(node.test, self._fors):
+            self._loops[-1].breaks.append(then)  # the loop ends with it
+            then = None
         met = join([then, other])
         self.state = met if met is not None else before
         if met is not None and then is not None and other is not None:
@@ -154,7 +159,8 @@ class Walker(Surroundings):
         head = entry.copy()
         after: State | None = None
         loop = Loop(node, self.machine.look_at_loop(self.path, node, self.given), self.machine.vocabulary)
-        for _ in range(_PASSES if len(self._loops) < 4 else 1):
+        passes = _PASSES if len(self._loops) < _DEEP else 1
+        for count in range(passes + 1):
             loop.breaks, loop.continues = [], []
             self._loops.append(loop)
             self.state = head.copy()
@@ -166,6 +172,10 @@ class Walker(Surroundings):
             grown = join([entry, back])
             if back is None or grown is None or grown.same(head):
                 break
+            if count + 1 >= passes:  # given up: what still changes from round to round is unknown
+                for loc in grown.restless(head):
+                    grown.modes[loc] = UNKNOWN
+                self.machine.unsettled.add((self.path, node.at))
             head = grown
         # Loops are taken to run at least once: an empty loader is nobody's case.
         self.state = after if after is not None else entry

@@ -98,6 +98,13 @@ class State:
             and self.marks == other.marks
         )
 
+    def restless(self, before: "State") -> set[Loc]:
+        """Objects whose mode, or what they hold, is not what it was one round of the loop before."""
+        moved = {loc for loc in self.modes.keys() | before.modes.keys() if self.modes.get(loc) != before.modes.get(loc)}
+        names = {name for name in self.env if self.env[name] != before.env.get(name)}
+        owners = {owner for owner in self.heap if self.heap[owner] != before.heap.get(owner)}
+        return moved | owners | {loc for name in names for loc in self.env[name]}
+
     # --- objects ---
 
     def held(self, owner: Loc) -> dict[str, Locs]:

@@ -83,7 +83,11 @@ class Surroundings(Inlining):
         whole = self.machine.file_context(self.file)
         if not isinstance(node, m.Function):
             return Context(
-                script=whole.script, file_trains=whole.trains, function_trains=whole.trains, meant=whole.tests
+                script=whole.script,
+                file_trains=whole.trains,
+                function_trains=whole.trains,
+                meant=whole.tests,
+                wants_eval=whole.tests,
             )
         first, last = node.at, last_of(node)
         all_of, unlooped = signs(self.body), signs(tuple(s for s in self.body if not isinstance(s, m.For | m.While)))
@@ -98,6 +102,7 @@ class Surroundings(Inlining):
             script=whole.script,
             file_trains=whole.trains,
             meant=base.meant or whole.tests,
+            wants_eval=base.wants_eval or whole.tests,
             metric=all_of.measures,
             step=unlooped.trains,
             function_trains=all_of.trains or (bool(self.given) and signs(node.body).trains),

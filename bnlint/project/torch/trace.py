@@ -41,6 +41,12 @@ def _belief(verdicts: Verdicts, use: Use, scope: Scope) -> Belief:
     origins = tuple((a.path, a.at, f"{a.word}: {a.how}") for a in sorted(use.mode) if a.at >= 0)
     marks = tuple((mark.path, mark.at, mark.what) for mark in sorted(use.marks))
     chain = tuple((step.path, step.at, "called from") for step in use.chain)
+    loops = ((use.path, at) for at in use.loops) if not use.chain else ()
+    given_up = tuple(
+        (*loop, "this loop did not settle, so what it changes is unknown")
+        for loop in loops
+        if loop in machine.unsettled
+    )
     return Belief(
         use.path,
         use.at,
@@ -48,7 +54,7 @@ def _belief(verdicts: Verdicts, use: Use, scope: Scope) -> Belief:
         _words(use.mode),
         holds[holding.sensitive],
         _evidence(use),
-        origins + marks + chain,
+        origins + marks + chain + given_up,
     )
 
 

@@ -74,7 +74,14 @@ class Vocabulary:
 
     def meant(self, text: str) -> bool:
         """Whether a name or comment says that an unusual mode is on purpose."""
-        if table.INTENT.search(text) is not None:
+        return self._says(table.INTENT, text)
+
+    def wants_eval(self, text: str) -> bool:
+        """Whether a name or comment says that training in eval mode is on purpose."""
+        return self._says(table.EVAL_INTENT, text)
+
+    def _says(self, pattern: re.Pattern[str], text: str) -> bool:
+        if pattern.search(text) is not None:
             return True
         return any(phrase.lower() in text.lower() for phrase in self.known.intent)
 
