@@ -38,7 +38,7 @@ ALL = "ALL"
 SEVERITIES = ("note", "info", "warning", "error")
 CONFIDENCES = ("low", "medium", "high")
 PERSONAS = ("regular", "pedantic", "auditor")
-FRAMEWORKS = ("keras", "tensorflow")
+FRAMEWORKS = ("keras", "lightning", "tensorflow")
 
 OPTIONS: tuple[Option, ...] = (
     Option("select", "strings", (ALL,), "Rules to run, by code or by the beginning of a code, or `ALL`. A whole code also turns on a rule that is off by default.", '["BN1", "BN403"]'),
@@ -54,7 +54,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("respect-gitignore", "boolean", True, "Whether files that git ignores are left out: by any `.gitignore` of the repository, and by `.git/info/exclude`.", "false"),
     Option("force-exclude", "boolean", False, "Whether `exclude` also holds for files named on the command line, as pre-commit does.", "true"),
     Option("whole-project", "boolean", True, "Whether the rest of the project around the given files is read to understand them.", "false"),
-    Option("target", "strings by name", (), "Versions of the frameworks that the code runs with, where rules depend on them: Keras 2 or 3 (TensorFlow 2.16 brings Keras 3). Without it the code itself must tell.", '{keras = "3"}', FRAMEWORKS),
+    Option("target", "strings by name", (), "Versions of the frameworks that the code runs with, where rules depend on them: Keras 2 or 3 (TensorFlow 2.16 brings Keras 3), Lightning before 2.2 or since (which keeps a mode that was set by hand). Without it the code itself must tell.", '{keras = "3"}', FRAMEWORKS),
     Option("names", "lists by name", (), "Names of your own to add to the tables. Full dotted names: `batch-norm` and `dropout` (layers, or functions that make them), `insensitive` (networks that hold nothing with a mode), `mode-frameworks` (beginnings of base classes whose trainer switches modes itself). Words inside names: `evaluation-loaders`, `training-loaders`, `evaluation-functions`. Phrases of names and comments: `intent` (an unusual mode is meant).", '{batch-norm = ["mypkg.nn.MyBN"], evaluation-loaders = ["gallery"]}', KEYS),
     Option("rules", "strings", (), "Modules with rules of your own, as dotted names or paths relative to this file. They are imported: name only code you trust.", '["tools/our_rules.py"]'),
     Option("baseline", "string", "", "File of known findings that are not reported.", '"bnlint-baseline.json"'),

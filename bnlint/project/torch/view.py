@@ -1,7 +1,9 @@
 """The PyTorch view of a project: one object that holds the analyses, each made at first use."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
+from bnlint.facts.model import FileFacts
 from bnlint.frameworks.known import NOTHING, Known
 from bnlint.project.calls import Calls
 from bnlint.project.names import Names
@@ -10,6 +12,7 @@ from bnlint.project.torch.copying import Copying
 from bnlint.project.torch.functional import Functional
 from bnlint.project.torch.judges import JUDGES
 from bnlint.project.torch.layers import Layers
+from bnlint.project.torch.lightning import Thawed, thawed_by_trainer
 from bnlint.project.torch.machine import Machine
 from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.programs import Programs
@@ -71,6 +74,10 @@ class Torch:
     def programs(self) -> Programs:
         """Which files belong together."""
         return Programs(self.names)
+
+    def thawed_by_trainer(self, file: FileFacts) -> Iterator[Thawed]:
+        """What a Trainer of Lightning before 2.2 takes out of eval mode."""
+        return thawed_by_trainer(self.names, self.layers, file)
 
     @cached_property
     def structure(self) -> Structure:

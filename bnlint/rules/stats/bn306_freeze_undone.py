@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
+from bnlint.project.torch.lightning import thaws
 from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
 
 _NET = """\
@@ -85,3 +86,16 @@ def freeze_undone(file: FileFacts, project: Project) -> Iterator[Finding]:
             layer=verdict.layer,
             fix=Fix("Freeze after every train()", "advice", lines=_ADVICE),
         )
+    if thaws(project.target):
+        for thawed in project.torch.thawed_by_trainer(file):
+            yield META.finding(
+                file.path,
+                thawed.call.at,
+                related=[
+                    Place(file.path, thawed.step.at, "Lightning before 2.2 calls train() on the whole module first")
+                ],
+                confidence="medium",
+                net=f"self.{thawed.part}",
+                layer=thawed.holding.layer,
+                fix=Fix("Freeze after every train()", "advice", lines=_ADVICE),
+            )
