@@ -5,6 +5,8 @@ from bnlint.project.modules import Modules
 from bnlint.project.names import Definition, External, Names
 from bnlint.project.scopes import Scope
 
+_HOOKS = frozenset({"LightningModule", "LightningDataModule", "Callback"})
+
 
 class Owners:
     """Classes and the frameworks they belong to."""
@@ -34,8 +36,5 @@ class Owners:
 
 
 def _is_managed(name: str) -> bool:
-    return name.startswith(table.MANAGED_BASES) or name.rsplit(".", 1)[-1] in {
-        "LightningModule",
-        "LightningDataModule",
-        "Callback",
-    }
+    last = name.rsplit(".", 1)[-1]
+    return name.startswith(table.MANAGED_BASES) or last in _HOOKS or last.endswith(("Trainer", "Learner"))
