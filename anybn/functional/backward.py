@@ -1,5 +1,6 @@
 """`batch_norm_backward`: the gradients of `batch_norm`, for whoever has no automatic differentiation."""
 
+from functools import partial
 from typing import Protocol
 
 from anybn._typing import Array
@@ -15,6 +16,7 @@ from anybn.kernels.table import choose
 from anybn.namespace import dtype_name
 from anybn.semantics import Semantics
 from anybn.state import Gradients, Moments, Params, RunningStats
+from anybn.sync.exchange import Exchange
 
 
 class GradientReducer(Protocol):
@@ -127,7 +129,7 @@ def _merged(
     dy, wide = run.cast(xp, dy, call.compute), run.cast(xp, x, call.compute)
     found = through_merged(
         xp, dy, wide, *centred(call, wide), call.params, call.weights, call.plan, call.eps,
-        joint=reduce.joint, wide=call.space.library.name == "numpy",
+        joint=partial(reduce.joint, dtype=call.dtype) if isinstance(reduce, Exchange) else reduce.joint, wide=call.space.library.name == "numpy",
     )  # fmt: skip
     return found._replace(x=run.cast(xp, found.x, x.dtype))
 

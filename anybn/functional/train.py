@@ -13,6 +13,7 @@ from anybn.functional.validate import Call
 from anybn.namespace import device_name
 from anybn.plan import make_plan
 from anybn.state import Moments, Params, RunningStats
+from anybn.sync.exchange import Exchange
 
 Reducer = Callable[[Moments], Moments]
 Trained = tuple[Array, Moments | None]
@@ -146,7 +147,7 @@ def _empty(call: Call, x: Array) -> Trained:
 def _reduced(call: Call, x: Array, state: RunningStats | None, reduce: Reducer) -> Trained:
     if state is None or (call.semantics.normalize_by == "batch" and call.semantics.first != "ignore"):
         return _reduced_exactly(call, x, state, reduce)
-    moments = reduce(own_moments(call, x))
+    moments = merged_moments(call, own_moments(call, x), reduce)
     return _by_running(call, x, state, moments), moments
 
 
@@ -155,7 +156,7 @@ def _reduced_exactly(call: Call, x: Array, state: RunningStats | None, reduce: R
     xp, plan = call.xp, call.plan
     wide = run.cast(xp, x, call.compute)
     d, own = centred(call, wide)
-    merged = reduce(own)
+    merged = merged_moments(call, own, reduce)
     shift = run.cast(xp, own.mean - merged.mean, call.compute)
     if call.weights is not None:
         d = xp.where((call.weights > 0) | xp.isfinite(wide), d, -broadcast(xp, shift, plan))
@@ -164,6 +165,11 @@ def _reduced_exactly(call: Call, x: Array, state: RunningStats | None, reduce: R
     params = Params() if renorm else call.params
     y = run.cast(xp, by_statistics(xp, d, -shift, var, params, plan, call.eps), x.dtype)
     return _renormed(call, y, merged, state) if renorm and state is not None else y, merged
+
+
+def merged_moments(call: Call, own: Moments, reduce: Reducer) -> Moments:
+    """Return everybody's moments; an engine also hears the data's dtype, on which the processes have to agree."""
+    return reduce(own, dtype=call.dtype) if isinstance(reduce, Exchange) else reduce(own)
 
 
 def centred(call: Call, x: Array) -> tuple[Array, Moments]:

@@ -6,39 +6,64 @@ from typing import NamedTuple
 
 from anybn._typing import Array, Namespace
 from anybn.core.merge import Joint, merge_all, merge_joint
-from anybn.errors import SyncError, explain
+from anybn.errors import SyncError, bad_type, explain
+from anybn.namespace import dtype_name, of
 from anybn.state import Moments
 
 HEADER_MARK = -1.0
+_DTYPES = ("", "float16", "bfloat16", "float32", "float64")
 
 
 class Kind(NamedTuple):
     """What a message is: processes whose messages are of one kind may merge them.
 
-    Lengths alone do not tell: 3 channels with weights and 4 without make the same 9 numbers.
+    Lengths alone do not tell: 3 channels with weights and 4 without make the same 9 numbers. ``data`` is the dtype of the
+    input, as a place in a table (0 where nobody said): the moments are float64 whatever it is.
     """
 
     channels: int
     weighted: int
     backward: int
     bits: int
+    data: int
 
     @property
     def mark(self) -> float:
-        """A number that no other kind of the same dtype has; exact in float32 up to four million channels."""
-        return float((self.channels * 2 + self.weighted) * 2 + self.backward)
+        """A number that no other kind of the same bits has; exact in float32 up to half a million channels."""
+        return float(((self.channels * 2 + self.weighted) * 2 + self.backward) * 8 + self.data)
 
     def __str__(self) -> str:
         weights = " with mask or weights" if self.weighted else ""
-        return f"{self.channels} channels{weights}, float{self.bits}, {'backward' if self.backward else 'forward'}"
+        dtype = _DTYPES[self.data] or f"moments in float{self.bits}"
+        return f"{self.channels} channels{weights}, {dtype}, {'backward' if self.backward else 'forward'}"
 
 
-def kind_of(moments: Moments, *, backward: bool = False) -> Kind:
-    """Return the kind of the message that these moments make."""
+def kind_of(moments: Moments, *, dtype: str = "", backward: bool = False) -> Kind:
+    """Return the kind of the message that these moments, of data in ``dtype``, make."""
     count, mean, _ = moments
     weighted = not isinstance(count, int | float) and tuple(count.shape) != ()
-    bits = {"float32": 32, "float64": 64}[str(mean.dtype).rsplit(".", maxsplit=1)[-1]]
-    return Kind(math.prod(mean.shape), int(weighted), int(backward), bits)
+    bits = {"float32": 32, "float64": 64}.get(dtype_name(mean.dtype))
+    if bits is None:
+        raise bad_type(
+            "moments are kept too coarsely",
+            got=f"dtype {dtype_name(mean.dtype)}",
+            expected="float32 or float64",
+            hint="anybn.moments(x), which computes 16-bit data in float32",
+        )
+    return Kind(math.prod(mean.shape), int(weighted), int(backward), bits, _DTYPES.index(dtype))
+
+
+def check_library(moments: Moments, libraries: tuple[str, ...], engine: str) -> None:
+    """Raise unless the engine carries arrays of this library."""
+    found = of(moments.mean).library.name
+    if found in libraries:
+        return
+    raise bad_type(
+        f"{engine} does not carry these arrays",
+        got=found,
+        expected=" or ".join(libraries),
+        hint="the reducer for that library, see help(anybn.sync)",
+    )
 
 
 def pack(xp: Namespace, moments: Moments, *sums: Array) -> Array:
@@ -104,8 +129,19 @@ def seal(xp: Namespace, message: Array, mark: float) -> Array:
     return xp.concat([message, _number(xp, mark, message)])
 
 
-def check_seals(seals: Sequence[float], mark: float) -> None:
-    """Raise unless every process' message ends with the mark that it should have."""
+def opened(xp: Namespace, rows: Sequence[Array], mark: float, *, look: bool) -> list[Array]:
+    """Return the messages without their marks, if every process' message ends with the mark that it should have.
+
+    With ``look``, what is damaged or of another kind raises. Without (on a GPU, where a look would wait for the result)
+    it becomes NaN: never a wrong number.
+    """
+    if look:
+        _check([float(row[-1]) for row in rows], mark)
+        return [row[:-1] for row in rows]
+    return [xp.where(row[-1:] == mark, row[:-1], xp.zeros_like(row[:-1]) + math.nan) for row in rows]
+
+
+def _check(seals: Sequence[float], mark: float) -> None:
     bad = [rank for rank, seal in enumerate(seals) if seal != mark]
     if not bad:
         return
@@ -113,7 +149,7 @@ def check_seals(seals: Sequence[float], mark: float) -> None:
         explain(
             "a message came in damaged or is of another kind",
             got=f"no valid end of the message of rank {', '.join(map(str, bad))}",
-            expected="the same number of channels and the same pass in every process",
+            expected="the same number of channels, the same dtype and the same pass in every process",
             hint="the same layer in the same order in every process",
         )
     )
