@@ -6,7 +6,7 @@
 """
 
 from anybn import kernels
-from anybn.errors import AnybnError, BadType, BadValue, MissingDependency, Unsupported
+from anybn.errors import AnybnError, BadType, BadValue, MissingDependency, SyncError, Unsupported
 from anybn.functional import (
     batch_norm,
     batch_norm_backward,
@@ -41,6 +41,7 @@ __all__ = [
     "Renorm",
     "RunningStats",
     "Semantics",
+    "SyncError",
     "Unsupported",
     "batch_norm",
     "batch_norm_backward",

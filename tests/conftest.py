@@ -9,7 +9,7 @@ import pytest
 
 OPTIONAL = {
     "array_api_extra", "array_api_strict", "cupy", "dask", "distributed", "equinox", "flax", "haiku", "jax", "keras", "ml_dtypes", "mpi4py", "ndonnx", "numba", "numpy",
-    "onnx", "onnxruntime", "optax", "safetensors", "tensorflow", "tf_keras", "tf_slim", "torch", "tqdm",
+    "onnx", "onnxruntime", "optax", "pyspark", "ray", "safetensors", "tensorflow", "tf_keras", "tf_slim", "torch", "tqdm",
 }  # fmt: skip
 MISSING = re.compile(
     r"could not import '([\w.]+)'|No module named '([\w.]+)'|needs (\w+(?:, \w+)*)(?:$| for the blocks)|([\w.]+) is not installed"

@@ -70,5 +70,6 @@ class Across:
 def _varies(message: Array) -> frozenset[Hashable]:
     """Return the axes over which JAX knows that the message varies: none unless shard_map checks that."""
     kind = jax.typeof(message)
-    found: frozenset[Hashable] = getattr(getattr(kind, "manual_axis_type", kind), "varying", None) or getattr(kind, "vma", frozenset())
+    checked = getattr(kind, "manual_axis_type", None)
+    found: frozenset[Hashable] = getattr(kind, "vma", frozenset()) if checked is None else checked.varying
     return found

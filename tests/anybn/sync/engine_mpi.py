@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 from mpi4py import MPI
 from workload import CASES, work
@@ -37,4 +38,10 @@ before = Counting.messages
 anybn.batch_norm(x, params, state, training=True, reduce=reduce, **options)
 anybn.batch_norm_backward(dy, x, params, state, training=True, reduce=reduce, **options)
 found["messages"] = np.asarray(Counting.messages - before)
+for dtype in (np.float16, ml_dtypes.bfloat16, np.float64):
+    whole = np.random.default_rng(3).normal(5, 2, (3 * size, 7)).astype(dtype)
+    mine = anybn.batch_norm(whole[3 * rank : 3 * rank + 3], training=True, reduce=reduce)[0]
+    one = anybn.batch_norm(whole, training=True)[0][3 * rank : 3 * rank + 3]
+    assert mine.dtype == one.dtype == dtype
+    found[np.dtype(dtype).name] = np.abs(mine.astype(np.float64) - one.astype(np.float64)).max()
 np.savez(Path(out) / f"{rank}.npz", **found)

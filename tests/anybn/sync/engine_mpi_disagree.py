@@ -11,7 +11,7 @@ import anybn
 from anybn.sync.mpi import Across
 
 rank, what = MPI.COMM_WORLD.Get_rank(), sys.argv[1]
-reduce = Across()
+reduce = Across(timeout=4.0 if what == "missing" else 60.0)
 other = rank == 1
 channels = 4 if other and what in {"channels", "later", "weights"} else 3
 # 3 channels with weights and 4 without are 9 numbers both
@@ -22,5 +22,8 @@ if what == "raises" and other:
     raise RuntimeError("no more data")
 if what == "gone" and other:
     os.kill(os.getpid(), signal.SIGKILL)
-anybn.batch_norm(np.ones((5, channels), np.float32), training=True, reduce=reduce, **options)
+if what == "missing" and other:
+    sys.exit(0)
+dtype = np.float64 if what == "dtype" and other else np.float32
+anybn.batch_norm(np.ones((5, channels), dtype), training=True, reduce=reduce, **options)
 print("went on", flush=True)

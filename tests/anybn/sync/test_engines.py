@@ -1,69 +1,21 @@
 """K processes with uneven shards compute what one process computes on the whole batch, on engines run for real."""
 
-import os
-import shutil
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 np = pytest.importorskip("numpy")
 
-HERE = Path(__file__).parent
-TOLERANCE = 1e-6
+from processes import HERE, TOLERANCE, close, environment, mpi, run, run_gloo, start_gloo  # noqa: E402 - needs NumPy
+from workload import CASES, work  # noqa: E402
+
+import anybn  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _workload_importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
-
-
-def environment(**more: str) -> dict[str, str]:
-    """One thread each: the processes share two cores."""
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, sys.path)]),
-        **more,
-    }
-
-
-def run(command: list[str], **options) -> subprocess.CompletedProcess[str]:
-    """Run a command that must end well."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **options)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done
-
-
-def mpi(ranks: int, script: str, *more: str) -> list[str]:
-    """Command of an MPI program of this folder."""
-    pytest.importorskip("mpi4py")
-    mpirun = shutil.which(
-        "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    )
-    assert mpirun is not None, "mpi4py is installed, mpirun is not"
-    return [mpirun, "-n", str(ranks), sys.executable, "-m", "mpi4py", str(HERE / script), *more]
-
-
-def start_gloo(script: str, size: int, folder: Path, *more: str) -> list[subprocess.Popen[str]]:
-    """Start every process of a gloo program."""
-    return [
-        subprocess.Popen(
-            [sys.executable, str(HERE / script), str(rank), str(size), str(folder / "store"), *more],
-            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(size)
-    ]  # fmt: skip
-
-
-def compare(folder: Path, size: int) -> None:
-    """Compare the processes' files with one process on the whole batch, in float64-checked NumPy."""
-    from workload import CASES, work
-
-    import anybn
-
-    parts = [np.load(folder / f"{rank}.npz") for rank in range(size)]
+def compare(parts: list[dict[str, np.ndarray]], size: int) -> None:
+    """Compare the processes' results with one process on the whole batch."""
     for channels, extra in CASES:
         todo = work(size, channels, extra)
         params = anybn.Params(todo.scale, todo.offset)
@@ -88,65 +40,75 @@ def compare(folder: Path, size: int) -> None:
             close(part[f"{channels}-{extra}-var"], new.var)
 
 
-def close(many, one) -> None:
-    """Equal to 1e-6 of the larger of 1 and the largest value."""
-    assert many.shape == one.shape
-    assert np.isfinite(many).all()
-    assert np.abs(many - one).max(initial=0.0) <= TOLERANCE * max(1.0, np.abs(one).max(initial=0.0))
-
-
 @pytest.mark.parametrize("size", [2, 4])
 def test_gloo_processes_compute_what_one_process_does(tmp_path, size):
     """y, gradients and running statistics; shards of 6, 0, 1 and 9 samples; plain, with masked and with weighted NaN rows."""
-    pytest.importorskip("torch")
-    processes = start_gloo("engine_gloo.py", size, tmp_path, str(tmp_path))
-    errors = [process.communicate(timeout=240)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * size, "\n".join(errors)[-3000:]
-    compare(tmp_path, size)
+    compare(run_gloo("engine_gloo.py", size, tmp_path), size)
 
 
-@pytest.mark.parametrize("what", ["channels", "later", "missing"])
+@pytest.mark.parametrize("what", ["channels", "dtype", "later", "missing", "killed", "killed_before_backward"])
 def test_processes_that_disagree_are_told_so(tmp_path, what):
-    """Another number of channels, a lost process: a sentence within the time limit, no hang."""
-    pytest.importorskip("torch")
+    """Another number of channels or dtype, a process that never comes or is killed: a sentence within the time limit."""
     processes = start_gloo("engine_disagree.py", 2, tmp_path, what)
-    answers = [process.communicate(timeout=60) for process in processes]
+    answers = [process.communicate(timeout=90) for process in processes]
     assert processes[0].returncode == 3, answers
     assert answers[0][0].startswith("SyncError")
     assert "expected" in answers[0][0]
+    if what in {"channels", "dtype"}:
+        told = {"channels": ("3 channels", "4 channels"), "dtype": ("float32", "float64")}[what]
+        assert all(word in answer for answer, _ in answers for word in ("rank 0", "rank 1", *told))
 
 
 def test_mpi_ranks_compute_what_one_process_does(tmp_path):
-    """Four ranks, NumPy arrays in place, explicit backward pass; one message in each direction."""
-    run(mpi(4, "engine_mpi.py", str(tmp_path)), env=environment())
-    compare(tmp_path, 4)
-    assert [int(np.load(tmp_path / f"{rank}.npz")["messages"]) for rank in range(4)] == [2] * 4
+    """Four ranks, NumPy arrays in place, explicit backward pass; one message in each direction; all floating-point types."""
+    run(mpi(4, "engine_mpi.py", str(tmp_path)))
+    parts = [dict(np.load(tmp_path / f"{rank}.npz")) for rank in range(4)]
+    compare(parts, 4)
+    assert [int(part["messages"]) for part in parts] == [2] * 4
+    for part in parts:
+        assert {name: float(part[name]) for name in ("float16", "bfloat16", "float64")} == pytest.approx(
+            {"float16": 0.0, "bfloat16": 0.0, "float64": 0.0}, abs=1e-12
+        )
 
 
-@pytest.mark.parametrize("what", ["channels", "later", "weights", "raises", "gone"])
+@pytest.mark.parametrize("what", ["channels", "dtype", "later", "weights", "raises", "gone", "missing"])
 def test_mpi_ranks_that_disagree_or_fail_end_all(what):
-    """Another size, weights in one rank only, an exception, a killed rank: no rank waits for ever, none goes on."""
+    """Another size or dtype, weights in one rank only, an exception, a killed or an absent rank: none waits for ever, none goes on."""
     done = subprocess.run(
         mpi(2, "engine_mpi_disagree.py", what),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
         check=False,
         env=environment(),
     )
     assert done.returncode != 0
     assert "went on" not in done.stdout
-    told = {"raises": "no more data", "gone": ""}.get(what, "SyncError")
+    told = {"raises": "no more data", "gone": "", "missing": "within 4 s"}.get(what, "SyncError")
     assert told in done.stderr + done.stdout
 
 
 def test_jax_devices_compute_what_one_device_does(tmp_path):
-    """shard_map over four virtual CPU devices, the first without any sample that counts; differentiated by JAX."""
+    """shard_map (checked or not) and pmap over four virtual CPU devices, the first without any sample that counts.
+
+    Inside jit, differentiated by JAX and by the explicit backward pass; one collective in each direction.
+    """
     pytest.importorskip("jax")
-    flags = environment(XLA_FLAGS="--xla_force_host_platform_device_count=4", JAX_PLATFORMS="cpu")
-    run([sys.executable, str(HERE / "engine_jax.py"), str(tmp_path / "jax.npz")], env=flags)
-    for name, difference in np.load(tmp_path / "jax.npz").items():
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    run([sys.executable, str(HERE / "engine_jax.py"), str(tmp_path / "jax.npz")], **flags)
+    found = dict(np.load(tmp_path / "jax.npz"))
+    programs = {name: str(found.pop(name)) for name in [*found] if name.startswith("program")}
+    assert len(found) == (3 + 2) * 3 * 5
+    for name, difference in found.items():
         assert difference <= TOLERANCE, name
+    collective = re.compile(r"\s(all-gather|all-reduce|reduce-scatter|all-to-all|collective-permute)(?:-start)?\(")
+    seen = {name: collective.findall(text) for name, text in programs.items()}
+    assert seen == {
+        "program-checked-forward": ["all-gather"],
+        "program-checked-backward": ["all-gather", "all-reduce"],
+        "program-unchecked-forward": ["all-gather"],
+        "program-unchecked-backward": ["all-gather", "reduce-scatter"],
+    }
 
 
 def test_jax_vmap_axis_is_an_engine_too():
@@ -154,7 +116,6 @@ def test_jax_vmap_axis_is_an_engine_too():
     jax = pytest.importorskip("jax")
     import jax.numpy as jnp
 
-    import anybn
     from anybn.sync.jax import Across
 
     rng = np.random.default_rng(0)
@@ -171,3 +132,14 @@ def test_jax_vmap_axis_is_an_engine_too():
     many = jax.vmap(lambda *part: both(*part, reduce=Across("k")), axis_name="k")(*parts)
     for shards, one in zip(many, both(*wholes), strict=True):
         close(np.asarray(jnp.reshape(shards, (20, 3))), np.asarray(one))
+
+
+def test_a_jax_axis_that_does_not_exist_is_named():
+    """Outside of a transformation there is nobody to merge with."""
+    pytest.importorskip("jax")
+    import jax.numpy as jnp
+
+    from anybn.sync.jax import Across
+
+    with pytest.raises(anybn.SyncError, match=r"axis_name 'nobody'.*try jax\.vmap"):
+        anybn.batch_norm(jnp.ones((4, 3)), training=True, reduce=Across("nobody"))
