@@ -28,6 +28,7 @@ PAGES = (
     Generated("docs/semantics.md", pages.semantics),
     Generated("docs/which-batch-norm.md", pages.which_batch_norm),
     Generated("docs/kernels.md", pages.kernels),
+    Generated("docs/scaling.md", pages.scaling),
     Generated("docs/configuration.md", pages.configuration),
     Generated("docs/command-line.md", pages.command_line),
 )

@@ -97,6 +97,22 @@ def which_batch_norm() -> dict[str, str]:
     return {"docs/which-batch-norm.md": template.read_text("utf-8").replace("{{ table }}", "\n".join(lines))}
 
 
+def scaling() -> dict[str, str]:
+    """The page of costs over processes, with the measured table if there is one."""
+    root = Path(__file__).parent.parent
+    sys.path.insert(0, str(root))
+    from benchmarks.processes import table
+
+    results, text = root / "benchmarks/results/processes.json", "No table is kept here yet."
+    if results.exists():
+        found = json.loads(results.read_text("utf-8"))
+        machine = found["machine"]
+        text = f"{machine['processor']}, {machine['cores']} cores, load {machine['load'][0]} before the run, torch {machine['versions']['torch']}.\n\n"
+        text += table(found["rows"])
+    template = Path(__file__).parent / "templates/scaling.md"
+    return {"docs/scaling.md": template.read_text("utf-8").replace("{{ table }}", text)}
+
+
 def kernels() -> dict[str, str]:
     """The kernel table, in the order in which it is asked."""
     from anybn.kernels.table import OWN

@@ -141,6 +141,8 @@ def recalibrate(
     ------
     BadValue
         For no batch, or batches without a single value.
+    BadType
+        For one array instead of an iterable of them.
     MissingDependency
         For ``progress=True`` when the package ``tqdm`` is not installed.
 
@@ -151,6 +153,7 @@ def recalibrate(
     array([4.])
     """
     seen, kind = 0, None
+    _check_batches(batches)
     if progress:
         batches = _with_bar(batches)
 
@@ -173,6 +176,17 @@ def recalibrate(
     xp = of(total.mean).xp
     var = variance(total, correction=correction)
     return RunningStats(run.cast(xp, total.mean, kind), run.cast(xp, var, kind), seen)
+
+
+def _check_batches(batches: object) -> None:
+    """Refuse one array or one Moments: they can be iterated over, too, and would give statistics of something else."""
+    if isinstance(batches, Moments) or hasattr(batches, "shape") or not isinstance(batches, Iterable):
+        raise bad_type(
+            "batches are no iterable of batches",
+            got=f"{type(batches).__module__}.{type(batches).__qualname__}",
+            expected="a list, a generator or a data loader of arrays or Moments",
+            hint="[x] for one batch, anybn.sync.dask.recalibrate(x) for a Dask array",
+        )
 
 
 def _with_bar(batches: Iterable[Array | Moments]) -> Iterable[Array | Moments]:

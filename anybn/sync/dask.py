@@ -1,5 +1,6 @@
 """Population statistics of Dask arrays that are larger than memory: each chunk is read once, moments travel instead."""
 
+from collections.abc import Iterator
 from itertools import product
 
 import dask
@@ -10,10 +11,11 @@ from dask.delayed import Delayed
 from anybn._typing import Array
 from anybn.core.merge import merge_all
 from anybn.core.moments import as_moments, centre
-from anybn.errors import bad_value
+from anybn.errors import bad_type, bad_value
 from anybn.plan import make_plan
 from anybn.state import Moments, RunningStats
 
+_AT_ONCE = 1 << 18  # values of a chunk that are computed together: 2 MB in float64
 _FAN_IN = 8  # chunks merged by one task: few enough to hold, many enough to keep the tree flat
 
 
@@ -35,8 +37,16 @@ def moments(x: Array, *, axis: int | tuple[int, ...] = 1) -> Moments:
     Notes
     -----
     Unlike ``anybn.moments`` on a Dask array, which centres by the global mean and so reads the data several times.
-    Memory on a worker is one chunk and its float64 copy.
+    Memory on a worker is one chunk and a few float64 copies of a part of it.
+
+    Raises
+    ------
+    BadType
+        For what is no Dask array, or no real floating-point data.
+    BadValue
+        For an axis that is not there.
     """
+    _check(x)
     axes = make_plan((2,) * x.ndim, axis).axis
     reduced = tuple(i for i in range(x.ndim) if i not in axes)
     blocks = x.to_delayed()
@@ -83,10 +93,45 @@ def recalibrate(x: Array, *, axis: int | tuple[int, ...] = 1, correction: float 
 @dask.delayed(pure=True)  # type: ignore[untyped-decorator]
 def _chunk(x: Array, axes: tuple[int, ...]) -> Array:
     """Return count, mean and m2 of one chunk, stacked."""
-    plan = make_plan(tuple(x.shape), axes)
-    if plan.count == 0:
+    if x.size == 0:
         return np.zeros((3, *(x.shape[i] for i in axes)))
-    return _stacked(as_moments(np, centre(np, np.asarray(x, dtype=np.float64), plan, wide=True, inplace=True), plan))
+    found = merge_all(np, (_moments(part, axes) for part in _parts(x, axes)))
+    assert found is not None
+    return _stacked(found)
+
+
+def _parts(x: Array, axes: tuple[int, ...]) -> Iterator[Array]:
+    """Cut a chunk along its longest reduced axis, so that the float64 copies stay small whatever its size."""
+    reduced = [i for i in range(x.ndim) if i not in axes]
+    if not reduced:
+        yield x
+        return
+    longest = max(reduced, key=lambda i: x.shape[i])
+    step = max(1, _AT_ONCE * x.shape[longest] // x.size)
+    for start in range(0, x.shape[longest], step):
+        yield x[(slice(None),) * longest + (slice(start, start + step),)]
+
+
+def _moments(x: Array, axes: tuple[int, ...]) -> Moments:
+    plan = make_plan(tuple(x.shape), axes)
+    return as_moments(np, centre(np, np.asarray(x, dtype=np.float64), plan, wide=True, inplace=True), plan)
+
+
+def _check(x: object) -> None:
+    if not isinstance(x, da.Array):
+        raise bad_type(
+            "not a Dask array",
+            got=f"{type(x).__module__}.{type(x).__qualname__}",
+            expected="dask.array.Array",
+            hint="anybn.moments and anybn.recalibrate, which take arrays of every library",
+        )
+    if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
+        raise bad_type(
+            "x is not real floating-point data",
+            got=f"dtype {x.dtype.name}",
+            expected="float16, bfloat16, float32 or float64",
+            hint="x.astype('float32')",
+        )
 
 
 @dask.delayed(pure=True)  # type: ignore[untyped-decorator]

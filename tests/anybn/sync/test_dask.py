@@ -4,11 +4,13 @@ import os
 import signal
 import threading
 import time
+import tracemalloc
 
 import pytest
 
 np = pytest.importorskip("numpy")
 da = pytest.importorskip("dask.array")
+import dask  # noqa: E402 - after the skip
 
 import anybn  # noqa: E402 - only where its arrays can be had
 from anybn.sync.dask import moments, recalibrate  # noqa: E402
@@ -89,6 +91,42 @@ def test_half_precision_storage_is_computed_in_float64():
     assert stats.mean.dtype == np.float32
     np.testing.assert_allclose(stats.mean, mean, rtol=1e-6)
     np.testing.assert_allclose(stats.var, var, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (np.ones((4, 3)), "not a Dask array: got numpy"),
+        (da.ones((4, 3), dtype=np.int64), "dtype int64"),
+        (da.ones((4, 3), dtype=np.complex64), "dtype complex64"),
+    ],
+)
+def test_what_is_no_floating_point_dask_array_is_refused(x, said):
+    """An imaginary part is not dropped, and an array of NumPy is not asked for its chunks."""
+    with pytest.raises(anybn.BadType, match=said):
+        recalibrate(x)
+
+
+def test_memory_is_that_of_a_chunk():
+    """Measured: an array of 128 MB in chunks of 4 MB never holds three of them; in float16, not four times one."""
+    for dtype, chunk, limit in ((np.float64, 8192, 3), (np.float16, 131072, 4)):
+        x = da.map_blocks(
+            lambda block_id=None, n=chunk, dtype=dtype: np.full((n, 64), block_id[0], dtype=dtype),
+            chunks=((chunk,) * (128_000_000 // (chunk * 64 * np.dtype(dtype).itemsize)), (64,)), dtype=dtype,
+            meta=np.empty((0, 0), dtype),
+        )  # fmt: skip
+        tracemalloc.start()
+        stats = recalibrate_alone(x)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert stats.mean[0] == (x.numblocks[0] - 1) / 2
+        assert peak < limit * chunk * 64 * np.dtype(dtype).itemsize
+
+
+def recalibrate_alone(x):
+    """On one thread: what one worker holds."""
+    with dask.config.set(scheduler="synchronous"):
+        return recalibrate(x)
 
 
 def test_no_value_at_all_is_an_error():

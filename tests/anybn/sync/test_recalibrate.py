@@ -1,6 +1,7 @@
 """Population statistics of any iterable, with a progress bar, and as a map-reduce of other engines."""
 
 import sys
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -32,6 +33,27 @@ def test_a_bar_of_a_stream_has_no_end(capsys):
     pytest.importorskip("tqdm")
     assert anybn.recalibrate(iter(batches()), progress=True).steps == 4
     assert "4 batches" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("one", [np.ones((4, 3), np.float32), anybn.moments(np.ones((4, 3))), 3.0])
+def test_one_array_is_no_iterable_of_batches(one):
+    """Its rows would be taken for batches, with the channels of another axis, and no error."""
+    with pytest.raises(anybn.BadType, match=r"expected a list, .*try \[x\]"):
+        anybn.recalibrate(one)
+
+
+def test_memory_is_that_of_a_batch_however_many_there_are():
+    """Measured: 64 batches need no more than 8 do."""
+
+    def peak(number):
+        tracemalloc.start()
+        anybn.recalibrate(np.random.default_rng(k).normal(size=(4096, 16)).astype(np.float32) for k in range(number))
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(1)
+    assert peak(64) < 1.1 * peak(8)
 
 
 def test_without_the_package_the_error_names_it(monkeypatch):
