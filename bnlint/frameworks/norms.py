@@ -52,8 +52,9 @@ class Norm:
 _TF = r"^(?:tensorflow|tf_keras|keras|tensorflow_core)\b(?!\.(?:nn|python\.ops)\b)"
 _DIM = r"[0-3]?[dD]?"
 NORMS: tuple[Norm, ...] = (
-    Norm(rf"^(?:torch|apex|oneflow|encoding|sync_batchnorm|inplace_abn)\b.*\.(?:Sync)?BatchNorm{_DIM}$", "torch",
+    Norm(rf"^(?:torch|apex|oneflow|encoding|sync_batchnorm)\b.*\.(?:_|Sync)?BatchNorm{_DIM}$", "torch",
          momentum=("momentum", 2), eps=("eps", 1), title="PyTorch"),
+    Norm(r"^inplace_abn\b.*\.(?:InPlace)?ABN(?:Sync)?$", "torch", momentum=("momentum", 2), eps=("eps", 1), title="PyTorch"),
     Norm(rf"^torch\b.*\.LazyBatchNorm{_DIM}$", "torch", momentum=("momentum", 1), eps=("eps", 0), title="PyTorch"),
     Norm(r"^torch\.(?:nn\.functional\.batch_norm)$", "torch", momentum=("momentum", 6), eps=("eps", 7), kind="function",
          title="PyTorch"),
@@ -96,7 +97,8 @@ NORMS: tuple[Norm, ...] = (
 @lru_cache(maxsize=4096)
 def norm_named(name: str) -> Norm | None:
     """The batch norm of that full dotted name, if it is one (``…__init__`` of a base class counts as the class)."""
-    if "norm" not in name.rpartition(".")[2].lower() and not name.endswith(".__init__"):
+    last = name.rpartition(".")[2]
+    if "norm" not in last.lower() and "ABN" not in last and not name.endswith(".__init__"):
         return None
     plain = name.removesuffix(".__init__")
     return next((norm for norm in NORMS if norm.pattern.search(plain)), None)

@@ -66,6 +66,8 @@ DROPOUT_ARGUMENT: Final[dict[str, tuple[int, float]]] = {
     "Transformer": (5, 0.1),
 }
 # Everything else below torch.nn that is a layer behaves alike in both modes.
+# Names by which registries of toolboxes (mmcv, mmengine …) build a batch norm: ``dict(type="BN", momentum=0.1)``.
+NORM_TYPES: Final = frozenset({"BN", "BN1d", "BN2d", "BN3d", "SyncBN", "naiveSyncBN1d", "naiveSyncBN2d", "MMSyncBN"})
 # Dropouts and the function that does the same; AlphaDropout's has another default, which a given mode overrides.
 FUNCTIONAL_OF: Final[dict[str, str]] = {
     "Dropout": "dropout",

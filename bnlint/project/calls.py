@@ -167,6 +167,33 @@ class Calls:
         """All calls known to mean this function, method or class."""
         return self._sites.get(callee.key, [])
 
+    def function_of(self, scope: Scope) -> Definition | None:
+        """The function whose scope this is, or the class if it is its ``__init__``: what a caller calls."""
+        if not isinstance(scope.node, m.Function):
+            return None
+        cls = self.names.class_of(scope) if scope.node.name == "__init__" else None
+        return cls if cls is not None else Definition(scope.node, scope)
+
+    def made_at(self, callee: Definition) -> list[Site]:
+        """Calls of a function; for a class, also of the classes that inherit its ``__init__``."""
+        heirs = self._heirs.get(callee.key, ()) if isinstance(callee.node, m.Class) else ()
+        return [*self.sites(callee), *(site for heir in heirs for site in self.sites(heir))]
+
+    @cached_property
+    def _heirs(self) -> dict[tuple[str, int], list[Definition]]:
+        """Classes without an ``__init__`` of their own, by the class of the project whose they inherit."""
+        found: dict[tuple[str, int], list[Definition]] = {}
+        for path in self.names.files:
+            for scope in self.names.scopes(path).values():
+                if not isinstance(scope.node, m.Class) or "__init__" in scope.names:
+                    continue
+                heir = Definition(scope.node, scope)
+                init = self.names.method(heir, "__init__")
+                owner = self.names.class_of(init.scope) if init is not None else None
+                if owner is not None:
+                    found.setdefault(owner.key, []).append(heir)
+        return found
+
     def passed(self, callee: Definition, name: str) -> list[Passed]:
         """What every known caller gives to parameter `name`; for a class, to its ``__init__``."""
         function = callee
@@ -177,7 +204,7 @@ class Calls:
             function = init
         assert isinstance(function.node, m.Function)
         skip = is_method(function)
-        return [self._given(function, name, site, skip=skip) for site in self.sites(callee)]
+        return [self._given(function, name, site, skip=skip) for site in self.made_at(callee)]
 
     def _given(self, function: Definition, name: str, site: Site, *, skip: bool) -> Passed:
         assert isinstance(function.node, m.Function)

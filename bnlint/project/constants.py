@@ -63,6 +63,8 @@ class Constants:
             return self.numbers(expr.args[0].value, scope, depth + 1) if inner else []
         if isinstance(expr, m.Name | m.Attr):
             return self._named(expr, scope, depth + 1)[:_MAX_NUMBERS]
+        if isinstance(expr, m.Item):
+            return self._item(expr, scope, depth + 1)
         return []
 
     def number(self, expr: m.Expr, scope: Scope) -> float | None:
@@ -87,10 +89,31 @@ class Constants:
         if isinstance(meaning, Parameter):
             return self._given(meaning, depth)
         if isinstance(expr, m.Attr):
-            owner = self.calls.instance(expr.value, scope)
-            if isinstance(owner, Definition):
+            owner = self._owner(expr.value, scope)
+            if owner is not None:
                 return self._attribute(owner, expr.name, depth)
         return []
+
+    def _owner(self, expr: m.Expr, scope: Scope) -> Definition | None:
+        """The class of the project whose attribute is asked for: of an object, or of the class itself."""
+        meaning = self.names.resolve(expr, scope)
+        if isinstance(meaning, Definition) and isinstance(meaning.node, m.Class):
+            return meaning
+        made = self.calls.instance(expr, scope)
+        return made if isinstance(made, Definition) else None
+
+    def _item(self, expr: m.Item, scope: Scope, depth: int) -> list[Number]:
+        """``CONFIG["momentum"]`` of a literal dictionary."""
+        meaning = self.names.resolve(expr.value, scope)
+        key = expr.keys[0] if len(expr.keys) == 1 else None
+        if not isinstance(meaning, Value) or not isinstance(key, m.Const):
+            return []
+        made = meaning.expr
+        items = [(k.value, v) for k, v in made.items if isinstance(k, m.Const)] if isinstance(made, m.Dict) else []
+        if isinstance(made, m.Call) and isinstance(made.func, m.Name) and made.func.id == "dict":
+            items = [(arg.keyword, arg.value) for arg in made.args]
+        found = [value for name, value in items if name == key.value]
+        return _via("name", self.numbers(found[-1], meaning.scope, depth)) if found else []
 
     def _attribute(self, owner: Definition, name: str, depth: int) -> list[Number]:
         given = self._fields(owner, name, depth)
@@ -105,7 +128,7 @@ class Constants:
         return [n for arg, site in given for n in _via("argument", self.numbers(arg.value, site.scope, depth))]
 
     def _given(self, parameter: Parameter, depth: int) -> list[Number]:
-        function = self._function(parameter.scope)
+        function = self.calls.function_of(parameter.scope)
         passed = self.calls.passed(function, parameter.param.name) if function is not None else []
         found: list[Number] = []
         default = parameter.param.default
@@ -116,13 +139,6 @@ class Constants:
             if one.explicit and one.value is not None:
                 found.extend(_via("argument", self.numbers(one.value.expr, one.value.scope, depth)))
         return found
-
-    def _function(self, scope: Scope) -> Definition | None:
-        if not isinstance(scope.node, m.Function):
-            return None
-        own = Definition(scope.node, scope)
-        cls = self.names.class_of(scope) if scope.node.name == "__init__" else None
-        return cls if cls is not None else own
 
 
 def _via(how: How, numbers: list[Number]) -> list[Number]:

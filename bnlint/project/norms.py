@@ -1,16 +1,16 @@
 """Every use of a batch norm, of any framework: called, bound by partial, configured by a scope or a dict, or set later."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks.norms import Norm, norm_named
-from bnlint.project.calls import Calls, Site, own_nodes
-from bnlint.project.names import Definition, External, Parameter, Value
+from bnlint.frameworks.torch import NORM_TYPES
+from bnlint.project.calls import Site, own_nodes
+from bnlint.project.names import External, Parameter, Value
+from bnlint.project.norm_names import NormNames
 from bnlint.project.scopes import Scope
-
-_MAX_DEPTH = 6
 
 
 class Setting(NamedTuple):
@@ -37,12 +37,8 @@ class NormUse(NamedTuple):
         return found.value if isinstance(found, m.Const) else None
 
 
-class Norms:
+class Norms(NormNames):
     """Uses of batch norms, file by file."""
-
-    def __init__(self, calls: Calls) -> None:
-        self.calls = calls
-        self.names = calls.names
 
     def uses(self, path: str) -> Iterator[NormUse]:
         """All uses in one file, in no particular order."""
@@ -50,48 +46,14 @@ class Norms:
             for node in own_nodes(scope):
                 if isinstance(node, m.Call):
                     yield from self._of_call(Site(node, scope))
+                elif isinstance(node, m.Dict):
+                    yield from self._registered(
+                        node.at, [(k.value, v) for k, v in node.items if isinstance(k, m.Const)], scope
+                    )
                 elif isinstance(node, m.If):
                     yield from self._assigned(node, scope)
-
-    def named(self, expr: m.Expr, scope: Scope, depth: int = 0) -> tuple[Norm, int] | None:
-        """The batch norm that `expr` means, and how many positional arguments a partial has filled."""
-        if depth > _MAX_DEPTH:
-            return None
-        if isinstance(expr, m.Call):
-            return self._partial(expr, scope, depth + 1)
-        meaning = self.names.resolve(expr, scope)
-        if isinstance(meaning, External):
-            norm = norm_named(meaning.name)
-            return (norm, 0) if norm is not None else None
-        if isinstance(meaning, Value):
-            return self.named(meaning.expr, meaning.scope, depth + 1)
-        if isinstance(meaning, Parameter) and meaning.param.default is not None:
-            return self.named(meaning.param.default, meaning.scope.parent or meaning.scope, depth + 1)
-        if isinstance(meaning, Definition) and isinstance(meaning.node, m.Class):
-            return self._subclass(meaning)
-        return self._attribute(expr, scope, depth + 1) if isinstance(expr, m.Attr) else None
-
-    def _partial(self, call: m.Call, scope: Scope, depth: int) -> tuple[Norm, int] | None:
-        if (
-            self.names.qualified(call.func, scope) not in ("functools.partial", "jax.tree_util.Partial")
-            or not call.args
-        ):
-            return None
-        inner = self.named(call.args[0].value, scope, depth)
-        filled = sum(arg.keyword is None for arg in call.args[1:])
-        return (inner[0], inner[1] + filled) if inner is not None else None
-
-    def _subclass(self, cls: Definition) -> tuple[Norm, int] | None:
-        if self.names.method(cls, "__init__") is not None:
-            return None  # its own signature; what it hands on is seen at its super().__init__(…)
-        bases = [norm_named(base.name) for base in self.names.ancestors(cls) if isinstance(base, External)]
-        norm = next((base for base in bases if base is not None), None)
-        return (norm, 0) if norm is not None else None
-
-    def _attribute(self, expr: m.Attr, scope: Scope, depth: int) -> tuple[Norm, int] | None:
-        owner = self.calls.instance(expr.value, scope)
-        values = self.names.attribute_values(owner, expr.name) if isinstance(owner, Definition) else []
-        return self.named(values[0].expr, values[0].scope, depth) if len(values) == 1 else None
+                elif isinstance(node, m.Assign):
+                    yield from self._set(node, scope)
 
     def _of_call(self, site: Site) -> Iterator[NormUse]:
         call, scope = site
@@ -104,6 +66,8 @@ class Norms:
                 yield from self._use(site, (_ONNX, 0), call.args[1:])
         elif name.endswith(".arg_scope"):
             yield from self._arg_scope(site)
+        elif isinstance(call.func, m.Name) and call.func.id == "dict":
+            yield from self._registered(call.at, [(arg.keyword, arg.value) for arg in call.args], scope)
         else:
             yield from self._use(site, self._called(call, scope), call.args)
             yield from self._normalizer(site)
@@ -152,15 +116,35 @@ class Norms:
                 yield from pairs
 
     def _pairs(self, expr: m.Expr, scope: Scope) -> list[tuple[m.Arg, Scope]] | None:
+        """The arguments in a literal dictionary, or in what the one caller gives to ``**kwargs``."""
         meaning = self.names.resolve(expr, scope)
+        if isinstance(meaning, Parameter):
+            return self._handed_on(meaning)
         if isinstance(meaning, Value):
             expr, scope = meaning.expr, meaning.scope
+        elif isinstance(expr, m.Attr):
+            value = self.only_attribute(expr, scope)
+            expr, scope = (value.expr, value.scope) if value is not None else (expr, scope)
         if isinstance(expr, m.Dict):
             texts = [(key.value, value) for key, value in expr.items if isinstance(key, m.Const)]
             return [(m.Arg(value, key), scope) for key, value in texts if isinstance(key, str)]
         if isinstance(expr, m.Call) and isinstance(expr.func, m.Name) and expr.func.id == "dict":
             return [(arg, scope) for arg in expr.args if arg.keyword is not None]
         return None
+
+    def _handed_on(self, parameter: Parameter) -> list[tuple[m.Arg, Scope]] | None:
+        function = self.calls.function_of(parameter.scope)
+        if function is None:
+            return None
+        if parameter.param.kind != "**":
+            values = [one.value for one in self.calls.passed(function, parameter.param.name) if one.value is not None]
+            default = parameter.param.default
+            values = values or ([Value(default, parameter.scope)] if default is not None else [])
+            literal = [v for v in values if isinstance(v.expr, m.Dict | m.Call)]
+            return self._pairs(literal[0].expr, literal[0].scope) if literal else None
+        own = {param.name for param in getattr(parameter.scope.node, "params", ())}
+        given = [(arg, site.scope) for site in self.calls.made_at(function) for arg in site.call.args]
+        return [(arg, scope) for arg, scope in given if arg.keyword is not None and arg.keyword not in own]
 
     def _arg_scope(self, site: Site) -> Iterator[NormUse]:
         if not site.call.args or not isinstance(site.call.args[0].value, m.Seq):
@@ -176,24 +160,63 @@ class Norms:
         star = (m.Arg(given["normalizer_params"], None, "**"),)
         yield from self._use(site, self.named(given["normalizer_fn"], site.scope), star)
 
+    # --- set later, or by a registry ---
+
+    def _registered(self, at: int, items: Sequence[tuple[object, m.Expr]], scope: Scope) -> Iterator[NormUse]:
+        """``dict(type="BN", momentum=…)``: what the registries of PyTorch's toolboxes build batch norms of."""
+        given = {key: value for key, value in items if isinstance(key, str)}
+        kind = given.get("type")
+        if isinstance(kind, m.Const) and kind.value in NORM_TYPES:
+            momentum, eps = (Setting(given[key], scope) if key in given else None for key in ("momentum", "eps"))
+            yield NormUse(TORCH, at, scope, momentum, eps, tuple(m.Arg(value, key) for key, value in given.items()))
+
+    def _set(self, node: m.Assign, scope: Scope) -> Iterator[NormUse]:
+        """``net.bn.momentum = …`` of an attribute that is known to be a batch norm."""
+        target = node.targets[0]
+        if node.op == "=" and node.value is not None and isinstance(target, m.Attr) and target.name in _SETTINGS:
+            made = self.calls.instance(target.value, scope)
+            norm = norm_named(made.name) if isinstance(made, External) else None
+            if norm is not None:
+                yield self._setting_of(norm, node, target.name, scope)
+
+    @staticmethod
+    def _setting_of(norm: Norm, node: m.Assign, name: str, scope: Scope) -> NormUse:
+        assert node.value is not None
+        setting = Setting(node.value, scope)
+        momentum, eps = (setting if name == own else None for own in (norm.momentum, norm.eps))
+        return NormUse(norm, node.at, scope, momentum, eps, ())
+
     def _assigned(self, node: m.If, scope: Scope) -> Iterator[NormUse]:
-        """``if isinstance(layer, nn.BatchNorm2d): layer.momentum = …``."""
-        guard = next((n for n in walk(node.test) if isinstance(n, m.Call) and _named(n.func, "isinstance")), None)
-        if guard is None or len(guard.args) != 2 or not isinstance(guard.args[0].value, m.Name):
-            return
-        kinds = guard.args[1].value
-        candidates = kinds.items if isinstance(kinds, m.Seq) else (kinds,)
-        norm = next((found[0] for kind in candidates if (found := self.named(kind, scope)) is not None), None)
-        subject = guard.args[0].value.id
+        """``if isinstance(layer, nn.BatchNorm2d): layer.momentum = …``, also where the class is asked by its name."""
+        norm, subject = self._asked(node.test, scope)
         for statement in node.body if norm is not None else ():
-            if not isinstance(statement, m.Assign) or statement.op != "=" or statement.value is None:
+            target = statement.targets[0] if isinstance(statement, m.Assign) and statement.op == "=" else None
+            if norm is None or not isinstance(target, m.Attr) or target.name not in _SETTINGS:
                 continue
-            target = statement.targets[0]
-            if isinstance(target, m.Attr) and _named(target.value, subject) and norm is not None:
-                setting = Setting(statement.value, scope)
-                momentum = setting if target.name == norm.momentum else None
-                eps = setting if target.name == norm.eps else None
-                yield NormUse(norm, statement.at, scope, momentum, eps, ())
+            if isinstance(target.value, m.Name) and target.value.id == (subject or target.value.id):
+                assert isinstance(statement, m.Assign)
+                yield self._setting_of(norm, statement, target.name, scope)
+
+    def _asked(self, test: m.Expr, scope: Scope) -> tuple[Norm | None, str | None]:
+        """The batch norm that a question is for, and the variable it is asked of (None where only a class's name is)."""
+        guard = next((n for n in walk(test) if isinstance(n, m.Call) and _named(n.func, "isinstance")), None)
+        if guard is not None and len(guard.args) == 2 and isinstance(guard.args[0].value, m.Name):
+            kinds = guard.args[1].value
+            candidates = kinds.items if isinstance(kinds, m.Seq) else (kinds,)
+            norm = next((found[0] for kind in candidates if (found := self.named(kind, scope)) is not None), None)
+            return norm, guard.args[0].value.id
+        words = {node.value for node in walk(test) if isinstance(node, m.Const) and isinstance(node.value, str)}
+        by_name = any(word.startswith(("BatchNorm", "SyncBatchNorm")) and "ization" not in word for word in words)
+        return (TORCH, None) if by_name and self._speaks_of_classes(test, scope) else (None, None)
+
+    def _speaks_of_classes(self, test: m.Expr, scope: Scope) -> bool:
+        """``m.__class__.__name__``, ``type(m).__name__``, or a name that was given one of them."""
+        for node in walk(test):
+            meaning = self.names.resolve(node, scope) if isinstance(node, m.Name) else None
+            inner = meaning.expr if isinstance(meaning, Value) else node
+            if isinstance(inner, m.Attr) and inner.name == "__name__":
+                return True
+        return False
 
 
 def _named(expr: m.Expr, name: str) -> bool:
@@ -201,3 +224,5 @@ def _named(expr: m.Expr, name: str) -> bool:
 
 
 _ONNX = Norm(r"^$", "onnx", eps=("epsilon", None), title="ONNX")
+TORCH = Norm(r"^$", "torch", momentum=("momentum", 2), eps=("eps", 1), title="PyTorch")
+_SETTINGS = frozenset({"momentum", "eps", "epsilon"})

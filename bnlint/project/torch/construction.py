@@ -121,8 +121,17 @@ class Construction:
 
     def _is_norm(self, kinds: m.Expr, scope: Scope) -> bool:
         options = kinds.items if isinstance(kinds, m.Seq) else (kinds,)
-        named = [self.names.qualified(option, scope) for option in options]
-        return bool(named) and all(name in table.BATCH_NORMS for name in named)
+        named = [self._layer(option, scope) for option in options]
+        norms = [name for name in named if name in table.BATCH_NORMS]
+        return bool(norms) and all(name in table.BATCH_NORMS or name.endswith("Norm") for name in named)
+
+    def _layer(self, option: m.Expr, scope: Scope) -> str:
+        """The full name of a layer's class; for one of the project, of the layer that it derives from."""
+        meaning = self.names.resolve(option, scope)
+        if isinstance(meaning, Definition) and isinstance(meaning.node, m.Class):
+            bases = [base.name for base in self.names.ancestors(meaning) if isinstance(base, External)]
+            return next((name for name in bases if name in table.MODE_LAYERS), "")
+        return meaning.name if isinstance(meaning, External) else ""
 
     def _deepens(self, body: tuple[m.Node, ...], target: m.Expr, scope: Scope) -> bool:
         """Whether the body hands the child on (recursion) or walks below it."""

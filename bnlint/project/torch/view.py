@@ -68,7 +68,7 @@ class Torch:
     @cached_property
     def copying(self) -> Copying:
         """Copies and averages of weights."""
-        return Copying(self.names, self.programs, self.vocabulary)
+        return Copying(self.names, self.calls, self.programs, self.vocabulary)
 
     @cached_property
     def programs(self) -> Programs:

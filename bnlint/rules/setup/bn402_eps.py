@@ -52,21 +52,22 @@ def eps_too_large(file: m.FileFacts, project: Project) -> Iterator[Finding]:
         if value is not None:
             yield _finding(file, use, use.eps, value, "error", "regular")
             continue
-        for at, number in _large(use.eps, file, project):
+        for (path, at), number in _large(use.eps, file, project):
             slot = use.eps.slot is not None and at == use.eps.value.at
-            clear = slot or (number >= 0.1 and not is_test_file(file.path))
+            clear = slot or (number >= 0.1 and not is_test_file(path))
             severity: Severity = "error" if clear else "info"
-            yield _finding(file, use, use.eps, f"{number:g}", severity, "regular" if clear else "pedantic", at=at)
+            found = _finding(file, use, use.eps, f"{number:g}", severity, "regular" if clear else "pedantic", at=at)
+            yield found._replace(place=found.place._replace(path=path)) if path != file.path else found
 
 
-def _large(eps: Setting, file: m.FileFacts, project: Project) -> list[tuple[int, float]]:
+def _large(eps: Setting, file: m.FileFacts, project: Project) -> list[tuple[tuple[str, int], float]]:
     """Numbers of 0.01 and more that reach eps, each at the argument that gives it, or at eps itself."""
-    found: dict[int, float] = {}
+    found: dict[tuple[str, int], float] = {}
     for number in project.constants.numbers(eps.value, eps.scope):
-        if number.value < 0.01 or (number.how == "argument" and number.path != file.path):
+        if number.value < 0.01 or file.path not in (eps.scope.path, number.path):
             continue
-        at = number.at if number.how == "argument" else eps.value.at
-        found[at] = max(number.value, found.get(at, 0.0))
+        place = (number.path, number.at) if number.how == "argument" else (file.path, eps.value.at)
+        found[place] = max(number.value, found.get(place, 0.0))
     return sorted(found.items())
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from bnlint.facts.model import FileFacts
 from bnlint.facts.walk import dotted
 from bnlint.project.link import Project
-from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
+from bnlint.project.torch.parameter_copies import Copy
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule, unsafe
 
 _NET = """\
 import copy
@@ -72,13 +73,19 @@ def copy_without_buffers(file: FileFacts, project: Project) -> Iterator[Finding]
     """Find copies of parameters into a network that is evaluated."""
     copying = project.torch.copying
     for copy in copying.without_buffers(file):
-        target, source = dotted(copy.target), dotted(copy.source)
+        target, source = dotted(copy.target.expr), dotted(copy.source.expr)
         evaluated = copying.evaluated(copy)
         if target is None or source is None or evaluated is None or copying.trained_mode(copy):
             continue
-        if not project.torch.verdicts.may_hold_batch_norm(copy.target, copy.scope):
+        if not project.torch.verdicts.may_hold_batch_norm(copy.target.expr, copy.target.scope):
             continue
         lines = f"for mine, theirs in zip({target}.buffers(), {source}.buffers()):\n    mine.data.copy_(theirs)"
-        fix = Fix("Copy the buffers too", "unsafe", (Edit(copy.loop.at, "insert_after", (lines,)),))
-        related = (Place(file.path, evaluated.at, f"{target} is put in eval mode here"),)
+        edits = (Edit(copy.loop.at, "insert_after", (lines,)),) if _named_here(copy) else ()
+        fix = unsafe("Copy the buffers too", edits) or Fix("Copy the buffers too", "advice", lines=lines)
+        related = (Place(*evaluated, f"{target} is put in eval mode here"),)
         yield META.finding(file.path, copy.loop.at, related=related, fix=fix, source=source, target=target)
+
+
+def _named_here(copy: Copy) -> bool:
+    """Whether both networks can be written where the loop stands: parameters collected elsewhere have other names there."""
+    return copy.target.scope is copy.scope and copy.source.scope is copy.scope

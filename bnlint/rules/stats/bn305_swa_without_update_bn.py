@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
+from bnlint.project.torch.parameter_copies import UPDATES
 from bnlint.rules._base import Example, Finding, Fix, Meta, rule
 
 _NET = """\
@@ -54,9 +55,6 @@ META = Meta(
         ),
     ),
 )
-_FRESH = frozenset(
-    {"update_bn", "bn_update", "update_bn_stats", "precise_bn", "recalibrate_bn", "calibrate_bn", "reset_running_stats"}
-)
 
 
 @rule(META)
@@ -64,7 +62,7 @@ def swa_without_update_bn(file: FileFacts, project: Project) -> Iterator[Finding
     """Find stochastic weight averages in programs that never recompute batch norm statistics."""
     copying = project.torch.copying
     for call, scope in copying.averages(file):
-        if not copying.anywhere(file.path, frozenset({"update_parameters"})) or copying.anywhere(file.path, _FRESH):
+        if not copying.anywhere(file.path, frozenset({"update_parameters"})) or copying.uses_any(file.path, UPDATES):
             continue
         if not project.torch.verdicts.may_hold_batch_norm(call.args[0].value, scope):
             continue
