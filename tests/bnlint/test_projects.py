@@ -1,6 +1,8 @@
 """Whole programs of several files: mistakes that no file shows alone, and their correct twins."""
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +15,27 @@ ROOT = Path(__file__).parent / "projects"
 _EXPECTED = re.compile(r"# error: \[(BN\d+)\]$")
 
 
+def _texts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every text that findings count lines in, by its name: a file, or a cell of a notebook."""
+    for file in folder.rglob("*.py"):
+        yield file.name, file.read_text("utf-8")
+    for file in folder.rglob("*.ipynb"):
+        for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"], 1):
+            yield f"{file.name}:cell {number}", "".join(cell["source"])
+
+
 def _expected(folder: Path) -> set[tuple[str, int, str]]:
     return {
-        (file.name, number, match[1])
-        for file in folder.rglob("*.py")
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        (name, number, match[1])
+        for name, text in _texts(folder)
+        for number, line in enumerate(text.splitlines(), 1)
         if (match := _EXPECTED.search(line))
     }
 
 
 def _found(folder: Path) -> set[tuple[str, int, str]]:
     findings = lint([folder], Config(jobs=1, cache=False, min_confidence="medium"), RULES).findings
-    return {(Path(f.place.path).name, f.place.span.line, f.code) for f in findings if f.place.span}
+    return {(Path(f.place.text).name, f.place.span.line, f.code) for f in findings if f.place.span}
 
 
 @pytest.mark.parametrize("project", sorted(path.name for path in ROOT.iterdir()))
