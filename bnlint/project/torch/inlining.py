@@ -107,7 +107,7 @@ class Inlining(Effects):
     def _inline(
         self, node: m.Call, summary: Summary, roots: dict[str, Locs], *, uses: bool = True, without: str = ""
     ) -> Locs:
-        before = self.state.copy() if summary.modes or summary.uses else self.state
+        before = self.state.past() if summary.modes else self.state
         cache: dict[Loc, Locs] = {}
 
         def here(loc: Loc) -> Locs:

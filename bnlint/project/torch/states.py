@@ -70,6 +70,40 @@ UNKNOWN: Mode = frozenset({Atom("unknown")})
 _NONE: dict[str, Locs] = {}
 
 
+class Modes(dict[Loc, Mode]):
+    """Modes of objects, with those that another object holds by the object at the root: asked for at every switch."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields: dict[Loc, tuple[Loc, ...]] = {}
+
+    def __setitem__(self, loc: Loc, mode: Mode) -> None:
+        if loc.parent is not None and loc not in self:
+            root = loc.root()
+            self._fields[root] = (*self._fields.get(root, ()), loc)
+        super().__setitem__(loc, mode)
+
+    def forget(self, loc: Loc) -> None:
+        """Know nothing of an object."""
+        if self.pop(loc, None) is not None and loc.parent is not None:
+            root = loc.root()
+            self._fields[root] = tuple([other for other in self._fields[root] if other != loc])
+
+    def below(self, loc: Loc) -> list[Loc]:
+        """Objects that are fields of `loc`, or of its fields."""
+        fields = self._fields.get(loc if loc.parent is None else loc.root())
+        return [other for other in fields if is_below(other, loc)] if fields else []
+
+    def copy(self) -> "Modes":
+        """An independent copy."""
+        other = Modes()
+        other.update(self)
+        other._fields = dict(self._fields)
+        return other
+
+
 class State:
     """A program point. Mutable; copied where control splits."""
 
@@ -78,7 +112,7 @@ class State:
     def __init__(self) -> None:
         self.env: dict[str, Locs] = {}
         self.heap: dict[Loc, dict[str, Locs]] = {}  # the inner dictionaries are shared, so never changed in place
-        self.modes: dict[Loc, Mode] = {}
+        self.modes = Modes()
         self.marks: dict[Loc, frozenset[Mark]] = {}
         self.saved: dict[str, tuple[Locs, dict[Loc, Mode]]] = {}
 
@@ -86,7 +120,13 @@ class State:
         """An independent copy."""
         other = State()
         other.env, other.heap = dict(self.env), dict(self.heap)
-        other.modes, other.marks, other.saved = dict(self.modes), dict(self.marks), dict(self.saved)
+        other.modes, other.marks, other.saved = self.modes.copy(), dict(self.marks), dict(self.saved)
+        return other
+
+    def past(self) -> "State":
+        """The modes as they are now, to be asked later."""
+        other = State()
+        other.modes = self.modes.copy()
         return other
 
     def same(self, other: "State") -> bool:
@@ -159,8 +199,8 @@ class State:
         """The mode that a call of the object meets: unknown too where a part of it was put in another mode."""
         own = self.mode(loc)
         words = {atom.word for atom in own}
-        for other, mode in self.modes.items():
-            if other.parent is not None and other != loc and is_below(other, loc) and {a.word for a in mode} - words:
+        for other in self.modes.below(loc):
+            if {a.word for a in self.modes[other]} - words:
                 return own | UNKNOWN
         for part in self._parts(loc):
             # What is only kept of something else (``self.width = config.width``) and unknown is hardly a network.
@@ -178,8 +218,8 @@ class State:
                 continue
             seen.add(loc)
             self.modes[loc] = mode
-            for other in [o for o in self.modes if o.parent is not None and o != loc and is_below(o, loc)]:
-                del self.modes[other]
+            for other in self.modes.below(loc):
+                self.modes.forget(other)
             stack.extend(self._parts(loc))
             if loc.name == "*" and loc.parent is not None:  # one of its parts, nobody knows which
                 for part in self._parts(loc.parent):
@@ -240,8 +280,8 @@ def is_below(loc: Loc, ancestor: Loc) -> bool:
 
 def capped(locs: Iterable[Loc]) -> Locs:
     """Few enough objects to go on with."""
-    found = sorted(locs, key=repr) if not isinstance(locs, frozenset) or len(locs) > _MAX_OBJECTS else locs
-    return frozenset(list(found)[:_MAX_OBJECTS])
+    found = locs if isinstance(locs, frozenset) else frozenset(locs)
+    return found if len(found) <= _MAX_OBJECTS else frozenset(sorted(found, key=repr)[:_MAX_OBJECTS])
 
 
 def few(atoms: Iterable[Atom]) -> Mode:

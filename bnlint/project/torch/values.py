@@ -138,7 +138,7 @@ class Values:
 
     def _forget_below(self, owner: Loc, name: str) -> None:
         old = Loc("field", name, parent=owner)
-        self.state.modes.pop(old, None)
+        self.state.modes.forget(old)
         self.state.marks.pop(old, None)
 
     def made(self, node: m.Call, maker: Definition | External | None, mode: str) -> Locs:
@@ -146,7 +146,7 @@ class Values:
         loc = Loc("new", "", self.path, node.at)
         self.machine.remember(loc, maker, node, self.scope)
         if mode == "unknown":
-            self.state.modes.pop(loc, None)  # what is new and has no entry is unknown
+            self.state.modes.forget(loc)  # what is new and has no entry is unknown
         else:
             self.state.modes[loc] = frozenset({Atom(mode, self.path, node.at, "made", node.at)})  # type: ignore[arg-type]
         return frozenset({loc})
