@@ -27,14 +27,16 @@ def keras_norms(view: Tf1, path: str) -> Iterator[KerasNorm]:
         "keras" in word or word.startswith("BatchNorm") for word in named | _imported(view, path)
     ):
         return
+    # The layers first: what a program does is dear to know, and most files of a library are a program of many files.
+    norms = [norm for group in scan.calls.values() for site in group if (norm := _norm(view, site)) is not None]
+    if not norms:
+        return
     program = view.program(path)
     if not _is_graph_program(view, program) or _runs_updates(view, program):
         return
-    for group in scan.calls.values():
-        for site in group:
-            found = _norm(view, site)
-            if found is not None and program.is_live(site.scope) and not _fixed(found):
-                yield found
+    for found in norms:
+        if program.is_live(found.site.scope) and not _fixed(found):
+            yield found
 
 
 def _imported(view: Tf1, path: str) -> set[str]:

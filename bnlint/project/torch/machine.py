@@ -14,6 +14,7 @@ from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.modes import Walker
 from bnlint.project.torch.objects import Objects
 from bnlint.project.torch.owners import Owners
+from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.registries import Registries
 from bnlint.project.torch.settling import Given, pruned
 from bnlint.project.torch.states import ENTRY, Loc, Mark, State, join
@@ -23,10 +24,10 @@ from bnlint.project.torch.words import Vocabulary
 _MAX_NESTING = 60
 _MAX_USES = 120
 _MAX_WAYS = 6
-_LIBRARIES = (
+_LIBRARIES = frozenset([
     "torch", "torchvision", "timm", "lightning", "pytorch_lightning", "transformers", "accelerate", "segmentation_models_pytorch", "ignite",
     "apex", "monai", "torch_geometric", "kornia",
-)  # fmt: skip
+])  # fmt: skip
 
 Key = tuple[str, int]
 
@@ -34,9 +35,12 @@ Key = tuple[str, int]
 class Machine(Objects):
     """Analyses functions on demand; what is in progress (recursion) or nested too deeply has no known effect."""
 
-    def __init__(self, names: Names, calls: Calls, layers: Layers, owners: Owners, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, names: Names, calls: Calls, layers: Layers, owners: Owners, programs: Programs, vocabulary: Vocabulary
+    ) -> None:
         super().__init__(names, calls, layers)
         self.owners = owners
+        self.programs = programs
         self.vocabulary = vocabulary
         self.registries = Registries(names, calls, layers)
         self.deciding = Deciding(calls)
@@ -145,7 +149,9 @@ class Machine(Objects):
                     yield use, walker.scope, resolved
 
     def _is_torch(self, path: str) -> bool:
-        """Whether a file has to do with torch: it, or a file of the project that it imports, imports it."""
+        """Whether a file has to do with torch: its program imports it, and it does so itself or imports a file that may."""
+        if not self.programs.imports(path, _LIBRARIES):
+            return False
         scope = self.names.scope(path)
         for other in self.names.scopes(path).values():
             for bindings in other.names.values():

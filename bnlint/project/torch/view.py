@@ -53,7 +53,7 @@ class Torch:
     @cached_property
     def machine(self) -> Machine:
         """The analysis of modes: summaries of functions, uses of networks."""
-        return Machine(self.names, self.calls, self.layers, self.owners, self.vocabulary)
+        return Machine(self.names, self.calls, self.layers, self.owners, self.programs, self.vocabulary)
 
     @cached_property
     def verdicts(self) -> Verdicts:
