@@ -28,7 +28,7 @@ def judge(
         return [finding for number in numbers for finding in judged(files[number][0], project, rules)]
 
     everything = list(range(len(files)))
-    if jobs < 0 or not _can_fork():
+    if jobs < 0 or not can_fork():
         return list(in_deep_thread(work, everything))
     shards = list(_shards(files))
     jobs = jobs or jobs_for(sum(len(text.data) for _, text in files))
@@ -52,7 +52,8 @@ def judge(
     return [finding for number in sorted(found) for finding in found[number]]
 
 
-def _can_fork() -> bool:
+def can_fork() -> bool:
+    """Whether processes that know what this one knows can be had."""
     return (
         sys.platform.startswith("linux")
         and threading.active_count() == 1

@@ -16,6 +16,7 @@ from bnlint.report.model import Report
 from bnlint.rules._base import Rule
 from bnlint.shown import Shown, located, shown
 from bnlint.source import Source, discover
+from bnlint.together import Group, look
 
 
 class Analysis(NamedTuple):
@@ -105,21 +106,26 @@ def _by_group(
 ) -> list[Finding]:
     """Findings of each group of files that import each other; only groups that are new are looked at."""
     needed = needs(texts)
-    rest = sorted(set(range(len(texts))) - set(needed.numbers))
+    rest = tuple(sorted(set(range(len(texts))) - set(needed.numbers)))
     groups = [group for group in needed.groups() if any(texts[number].source.reported for number in group)]
-    keys = [key((*base, "group", *_names(texts, group))) for group in groups]
-    old = [cache.get(one) for one in keys]
-    new = [group for group, found in zip(groups, old, strict=True) if found is None]
-    facts = _collect(texts, config, [number for group in new for number in group])
-    findings = [finding for found in old for finding in found or ()]
-    numbers = sorted([*rest, *(number for group in new for number in group)])
-    fresh = _judge(texts, facts, numbers, config, rules)
-    for group, one in zip(groups, keys, strict=True):
-        paths = {texts[number].source.path for number in group}
-        mine = [finding for finding in fresh if finding.place.path in paths]
-        if group in new and not _passing(mine):
-            cache.put(one, mine)
-    return [*findings, *fresh]
+    keys = {group: key((*base, "group", *_names(texts, group))) for group in groups}
+    old = {group: cache.get(keys[group]) for group in groups}
+    new = [group for group in groups if old[group] is None]
+
+    def cut_up(some: Sequence[Group]) -> list[Finding]:
+        numbers = sorted(number for group in some for number in group)
+        facts = _collect(texts, config, sorted(set(numbers) & set(needed.numbers)))
+        return _judge(texts, facts, numbers, config, rules)
+
+    fresh = look(texts, [*new, rest] if rest else new, frozenset(needed.numbers), config, rules, cut_up)
+    by_path: dict[str, list[Finding]] = {}
+    for finding in fresh:
+        by_path.setdefault(finding.place.path, []).append(finding)
+    for group in new:
+        mine = [finding for number in group for finding in by_path.get(texts[number].source.path, ())]
+        if not _passing(mine):
+            cache.put(keys[group], mine)
+    return [*(finding for found in old.values() for finding in found or ()), *fresh]
 
 
 def _passing(found: Iterable[Finding]) -> bool:

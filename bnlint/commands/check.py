@@ -36,8 +36,7 @@ def check(args: argparse.Namespace) -> int:
     if args.show_files:
         emit("".join(f"{source.path}\n" for source in sources if source.reported), args)
         return 0
-    fresh = args.fix or args.diff or config.rules or not config.cache
-    cache = None if fresh else Cache(cache_folder(config.cache_dir, config.folder))
+    cache = None if args.fix or args.diff else _cache(config)
     with progress(on=not args.no_progress and not args.quiet and sys.stderr.isatty()):
         analysis = analyse(read_all(sources, size_limit=config.size_limit), config, rules, cache=cache)
     if args.update_baseline:
@@ -52,6 +51,12 @@ def check(args: argparse.Namespace) -> int:
 
         made = made._replace(changes=changes_of(made.findings, analysis.by_path()))
     return _say(made, args, config)
+
+
+def _cache(config: Config) -> Cache:
+    """Where results are kept; rules of the project's own may change any time, so theirs are not."""
+    kept = config.cache and not config.rules
+    return Cache(cache_folder(config.cache_dir, config.folder) if kept else None)
 
 
 def _sources(paths: Sequence[str], args: argparse.Namespace, config: Config) -> list[Source]:

@@ -13,7 +13,7 @@ from bnlint.facts.deep import in_deep_thread
 from bnlint.facts.imports import Needed, needed
 from bnlint.facts.model import FileFacts, Problem
 from bnlint.facts.python_read import LINE_END, decoded
-from bnlint.frameworks.triggers import FRAMEWORKS, TRIGGERS
+from bnlint.frameworks.triggers import COMMON_TRIGGERS, FRAMEWORKS, TRIGGERS
 from bnlint.notebook import Cell, cells, program, with_program
 from bnlint.source import Source
 
@@ -85,9 +85,13 @@ def digest_of(data: bytes) -> str:
 
 def needs(texts: Sequence[Text]) -> Needed:
     """Which texts must be parsed: those with a trigger word, and what they import."""
-    triggered = [n for n, text in enumerate(texts) if text.data and _TRIGGERS.search(text.data)]
+    triggered = [n for n, text in enumerate(texts) if text.data and _has_trigger(text.data)]
     frameworks = {n for n, text in enumerate(texts) if text.data and _FRAMEWORKS.search(text.data)}
     return needed([(text.source.path, text.data) for text in texts], triggered, frameworks)
+
+
+def _has_trigger(data: bytes) -> bool:
+    return any(word in data for word in COMMON_TRIGGERS) or _TRIGGERS.search(data) is not None
 
 
 def collect(
@@ -126,7 +130,7 @@ def collect(
     finally:
         if collecting:
             gc.enable()
-    return [facts[number] if number in facts else _unparsed(text) for number, text in enumerate(texts)]
+    return [facts[number] if number in facts else unparsed(text) for number, text in enumerate(texts)]
 
 
 def _loaded(text: Text, blob: bytes, problem: Problem | None) -> FileFacts:
@@ -136,7 +140,8 @@ def _loaded(text: Text, blob: bytes, problem: Problem | None) -> FileFacts:
     return made
 
 
-def _unparsed(text: Text) -> FileFacts:
+def unparsed(text: Text) -> FileFacts:
+    """What is known of a file that is not parsed: nothing, or why."""
     return FileFacts(text.source.path, text.digest, problem=text.problem, parsed=False)
 
 
@@ -158,6 +163,13 @@ def jobs_for(size: int) -> int:
     """Processes worth starting for `size` bytes of source."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, 16, size // _BYTES_PER_JOB))
+
+
+def parsed(text: Text) -> FileFacts:
+    """Facts of one file, taken in this process."""
+    from bnlint.facts.extract import extract
+
+    return extract(text.source.path, text.digest, text.data)
 
 
 def facts_blob(path: str, digest: str, data: bytes) -> bytes:

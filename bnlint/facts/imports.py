@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-_FROM = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)", re.MULTILINE)
-_IMPORT = re.compile(rb"^[ \t]*import[ \t]+([\w., \t]+)", re.MULTILINE)
+# Both begin with a plain word, which is found fast; whether it begins its line is asked afterwards.
+_FROM = re.compile(rb"from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)")
+_IMPORT = re.compile(rb"import[ \t]+([\w., \t]+)")
 # A module or class that is chosen by name may be any file's.
 _BY_NAME = re.compile(rb"\bimport_module\(|\b__import__\(|\beval\(['\"]")
 _WORD = re.compile(rb"\w+")
@@ -100,7 +101,7 @@ def _hands_on(path: str, data: bytes) -> bool:
 def _imported(index: _Index, number: int, path: str, data: bytes) -> Iterator[int]:
     folder = tuple(path.split("/")[:-1])
     here = index.parts[number] if path.endswith("__init__.py") else index.parts[number][:-1]
-    for match in _FROM.finditer(data):
+    for match in _at_line_starts(_FROM, data):
         dots, module, names = match[1], _split(match[2]), match[3]
         words = [word.decode() for word in _WORD.findall(names)]
         if dots:
@@ -112,10 +113,21 @@ def _imported(index: _Index, number: int, path: str, data: bytes) -> Iterator[in
             yield from index.absolute(folder, module)
             for word in words:
                 yield from index.absolute(folder, (*module, word))
-    for match in _IMPORT.finditer(data):
+    for match in _at_line_starts(_IMPORT, data):
         for part in match[1].split(b","):
             if names_ := _split(part.split()[0] if part.split() else b""):
                 yield from index.absolute(folder, names_)
+
+
+def _at_line_starts(pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
+    match = pattern.search(data)
+    while match is not None:
+        start = match.start()
+        first = not data[data.rfind(b"\n", 0, start) + 1 : start].strip(b" \t")
+        if first:
+            yield match
+        # What stands in a comment may open a bracket that it never closes.
+        match = pattern.search(data, match.end() if first else start + 1)
 
 
 def _split(name: bytes) -> list[str]:

@@ -96,7 +96,9 @@ def _context() -> Any:
     return multiprocessing.get_context("fork" if fork else "spawn")
 
 
-def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float) -> Iterator[Outcome]:
+def run(
+    work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float, ahead: int = _AHEAD
+) -> Iterator[Outcome]:
     """Yield the outcome of ``work(*task)`` for each task, in the order they are done.
 
     Parameters
@@ -109,6 +111,8 @@ def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float
         Number of processes, at least 1.
     limit
         Seconds one task may take.
+    ahead
+        Tasks a worker has in hand: 1 where they are few and large, so that none waits for another.
     """
     waiting = deque(enumerate(tasks))
     total = len(waiting)
@@ -118,7 +122,7 @@ def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float
         while waiting or any(worker.pending for worker in workers):
             while len(workers) < min(jobs, len(waiting) + sum(1 for w in workers if w.pending)):
                 workers.append(_Worker(work, context, [worker.connection for worker in workers]))
-            _feed(workers, waiting)
+            _feed(workers, waiting, ahead)
             yield from _answers(workers, waiting, limit)
             left = len(waiting) + sum(len(worker.pending) for worker in workers)
             for watch in watchers:
@@ -128,8 +132,8 @@ def run(work: Work, tasks: Iterable[tuple[Any, ...]], *, jobs: int, limit: float
             worker.stop()
 
 
-def _feed(workers: list[_Worker], waiting: deque[tuple[int, tuple[Any, ...]]]) -> None:
-    for depth in range(_AHEAD):
+def _feed(workers: list[_Worker], waiting: deque[tuple[int, tuple[Any, ...]]], ahead: int) -> None:
+    for depth in range(ahead):
         for worker in workers:
             if waiting and len(worker.pending) == depth:
                 worker.give(*waiting.popleft())

@@ -12,6 +12,12 @@ TRIGGERS = (
     rb"|trainable_variables|train\.Saver|Estimator|use_running_average|batch_stats|\bnnx\b|\blinen\b|\bhk\.|\bhaiku\b|\beqx\.|\bequinox\b"
     rb"|\.fit\(|train_on_batch|KERAS_BACKEND|stateless_call|value_and_grad|\.apply\("
 )
+# Words among them that are common and looked for first: a plain search is ten times as fast as the pattern.
+COMMON_TRIGGERS = (
+    b"nn.Module", b"torch.nn", b"is_training", b"keras.layers", b"keras.Model", b".run(", b"momentum", b"BatchNorm", b"Dropout", b"dropout",
+    b"batch_norm", b"no_grad", b"requires_grad", b"state_dict", b".apply(", b".fit(", b"DataLoader", b"Estimator", b"train_step",
+    b"arg_scope", b"GradientTape",
+)  # fmt: skip
 # … and one of these, or an import of another file of the project.
 FRAMEWORKS = (
     rb"\b(?:torch|torchvision|tensorflow|keras|tf_keras|tf_slim|slim|flax|haiku|equinox|jax|paddle|lightning|pytorch_lightning|timm"

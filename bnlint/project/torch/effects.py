@@ -1,5 +1,7 @@
 """What calls do to objects: mode switches, construction, wrapping, copying, loading, and the effect of project code."""
 
+from zlib import crc32
+
 from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
@@ -163,7 +165,7 @@ class Effects(Switches):
 
     def _parts(self, owners: Locs) -> Locs:
         part = frozenset(Loc("field", "<modules>", parent=owner) for owner in owners)
-        holder = Loc("new", "modules", "", hash(owners) & 0xFFFF)
+        holder = Loc("new", "modules", "", crc32(repr(sorted(owners)).encode()))  # the same in every process
         self.state.hold(holder, "[]", part)
         return frozenset({holder})
 
