@@ -10,6 +10,10 @@ _FROM = re.compile(rb"from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;
 _IMPORT = re.compile(rb"import[ \t]+([\w., \t]+)")
 # A module or class that is chosen by name may be any file's.
 _BY_NAME = re.compile(rb"\bimport_module\(|\b__import__\(|\beval\(['\"]")
+_TORCH = re.compile(
+    rb"(?:from|import)[ \t]+[\w., \t]*\b(?:torch\w*|lightning|pytorch_lightning|timm|transformers|accelerate"
+    rb"|segmentation_models_pytorch|ignite|apex|monai|kornia)\b"
+)
 _WORD = re.compile(rb"\w+")
 
 
@@ -90,8 +94,19 @@ def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], framewo
             if other in frameworks or _hands_on(*files[other]) or imports(other) & frameworks:
                 seen.add(other)
                 stack.append(other)
-    chosen = {number: frozenset(seen) for number in seen if _BY_NAME.search(files[number][1])}
-    return Needed(tuple(sorted(seen)), {number: chosen.get(number, links[number]) for number in seen})
+    found = Needed(tuple(sorted(seen)), {number: links[number] for number in seen})
+    chosen = [number for number in seen if _BY_NAME.search(files[number][1])]
+    return found._replace(links=found.links | _by_name(files, found, chosen)) if chosen else found
+
+
+def _by_name(files: Sequence[tuple[str, bytes]], found: Needed, chosen: Sequence[int]) -> dict[int, frozenset[int]]:
+    """Links of files that choose modules by name: to every program of torch, if they are part of one.
+
+    Only networks of torch are looked for by name (:mod:`bnlint.project.torch.registries`).
+    """
+    programs = [group for group in found.groups() if any(_TORCH.search(files[number][1]) for number in group)]
+    members = frozenset(number for group in programs for number in group)
+    return {number: found.links[number] | members for number in chosen if number in members}
 
 
 def _hands_on(path: str, data: bytes) -> bool:
