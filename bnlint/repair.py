@@ -41,7 +41,7 @@ def repair(analysis: Analysis, config: Config, rules: Sequence[Rule], level: str
     single: set[str] = set()
     for _ in range(_ROUNDS):
         todo = [f for f in applicable(analysis.shown(config).findings, level) if _allowed(f, config, barred)]
-        groups = _groups(todo, analysis, single)
+        groups = _groups(_safe_first(todo), analysis, single)
         if not groups:
             break
         texts = analysis.by_path()
@@ -65,6 +65,12 @@ def repair(analysis: Analysis, config: Config, rules: Sequence[Rule], level: str
                 f"{path}: the fix of {finding.code} was taken back: the finding was still there, or a new one was"
             )
     return Repair(analysis, applied, tuple(notes))
+
+
+def _safe_first(todo: Sequence[Finding]) -> list[Finding]:
+    """The safe fixes of each file before its others: they may be all that is needed, and the others are made for what is left."""
+    safe = {f.place.path for f in todo if f.fix is not None and f.fix.safety == "safe"}
+    return [f for f in todo if f.place.path not in safe or (f.fix is not None and f.fix.safety == "safe")]
 
 
 def _allowed(finding: Finding, config: Config, barred: set[_Key]) -> bool:

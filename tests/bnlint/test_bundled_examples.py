@@ -15,6 +15,9 @@ MISTAKES = {
     "torch_eval.py": ("BN101", "BN103"),  # the call that is none, and what follows from it
     "torch_momentum.py": ("BN401",),
     "flax_updates.py": ("BN311",),
+    "tutorial/engine.py": ("BN101",),
+    "tutorial/net.py": ("BN401",),
+    "tutorial/predict.py": ("BN101", "BN103"),
 }
 
 
