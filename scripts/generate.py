@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pages
+import parts
 import tutorial
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,10 +37,15 @@ PAGES = (
 )
 
 
+# Parts of files that are otherwise written by hand, between marks: each function returns the whole files.
+PARTS = (parts.readme, parts.navigation)
+
+
 def wanted() -> dict[Path, str]:
     """Every generated file and its text."""
     made = {path: text for page in PAGES for path, text in page.make().items()}
-    return {ROOT / path: MARK + "\n" + text.strip() + "\n" for path, text in made.items()}
+    whole = {ROOT / path: MARK + "\n" + text.strip() + "\n" for path, text in made.items()}
+    return whole | {ROOT / path: text for part in PARTS for path, text in part().items()}
 
 
 def leftovers(files: dict[Path, str]) -> Iterator[Path]:

@@ -21,6 +21,8 @@ FAMILIES = {
 
 
 def _index(metas: "list[Meta]") -> str:
+    from bnlint.report.page import message
+
     lines = [
         "# Rules\n",
         "*Regular* rules are on by default; *pedantic* ones are off unless asked for; *auditor* ones accept false alarms.\n",
@@ -29,11 +31,11 @@ def _index(metas: "list[Meta]") -> str:
         name, question = FAMILIES[digit]
         lines += [
             f"## {name}\n\n{question}\n",
-            "| code | name | frameworks | severity | persona |",
-            "|---|---|---|---|---|",
+            "| code | name | what it says | frameworks | severity | persona |",
+            "|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| [{m.code}]({m.code}.md) | {m.name} | {', '.join(m.frameworks)} | {m.severity} | {m.persona} |"
+            f"| [{m.code}]({m.code}.md) | {m.name} | {message(m.says).replace('|', '&#124;')} | {', '.join(m.frameworks)} | {m.severity} | {m.persona} |"
             for m in family
         ]
         lines.append("")

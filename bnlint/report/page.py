@@ -27,7 +27,7 @@ def _lines(meta: Meta) -> Iterator[str]:
     yield ""
     yield "## What it finds"
     yield ""
-    yield f"> {_message(meta.says)}"
+    yield f"> {message(meta.says)}"
     yield ""
     if meta.notes:
         yield meta.notes
@@ -59,8 +59,8 @@ def _lines(meta: Meta) -> Iterator[str]:
         yield f"`tests/bnlint/proofs/{meta.proof}`" if meta.proof.endswith(".py") else meta.proof
 
 
-def _message(says: str) -> str:
-    """The message with its blanks named: ``{net}`` becomes *net*."""
+def message(says: str) -> str:
+    """The message of a rule with its blanks named: ``{net}`` becomes *net*."""
     parts = string.Formatter().parse(says)
     return "".join(text + (f"*{field}*" if field else "") for text, field, _, _ in parts)
 
@@ -102,7 +102,7 @@ def index(metas: Sequence[Meta]) -> str:
     for meta in metas:
         frameworks = ", ".join(meta.frameworks) or "any"
         on = "on" if meta.persona == "regular" else meta.persona
-        says = _message(meta.says).replace("|", "\\|")
+        says = message(meta.says).replace("|", "\\|")
         lines.append(
             f"| [{meta.code}]({meta.code}.md) | {meta.name} | {meta.severity} | {on} | {frameworks} | {says} |"
         )
