@@ -18,6 +18,7 @@ META = Meta(
     frameworks=(),
     says="not analysed: {reason}",
     why="Mistakes in this file, and those of other files that depend on it, are not seen.",
+    fix_safety="Nothing to fix by a linter: the note says what is in the way.",
     examples=(
         Example(
             title="A line that is no Python",

@@ -17,6 +17,7 @@ META = Meta(
     frameworks=(),
     says="{comment} silences nothing",
     why="A comment that outlives its finding would hide the next one.",
+    fix_safety="No automatic fix: take the comment out.",
     examples=(
         Example(
             bad=(
