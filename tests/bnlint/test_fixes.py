@@ -242,6 +242,40 @@ def test_unsafe_fixes_wait_to_be_asked_for():
     assert repair(analysis, EVERYTHING, (own,), "unsafe").applied.total() == 1
 
 
+def test_safe_fixes_go_before_unsafe_ones_of_the_same_file():
+    """Calling `eval` is all that is needed: the missing eval() was its consequence, and a second one would be noise."""
+    text = PREDICT.encode()
+    analysis = analyse(read_all([Source("a.py", data=text)], size_limit=9999), EVERYTHING, RULES)
+    assert {"BN101", "BN103"} <= {finding.code for finding in analysis.found}
+    done = repair(analysis, EVERYTHING, RULES, "unsafe")
+    assert done.analysis.texts[0].data == text.replace(b"net.eval\n", b"net.eval()\n")
+    assert done.applied == {"BN103": 1}
+
+
+PREDICT = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4, bias=False)
+        self.bn = nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        return self.bn(self.fc(x))
+
+
+def predict(path, data):
+    net = Net()
+    net.load_state_dict(torch.load(path))
+    net.eval
+    with torch.no_grad():
+        return net(data)
+"""
+
+
 def test_writing_keeps_permissions_and_links(tmp_path):
     """A script stays executable, a link stays a link, and no other file is left behind."""
     real, link = tmp_path / "real.py", tmp_path / "link.py"
