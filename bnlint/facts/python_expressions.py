@@ -7,6 +7,16 @@ from typing import Any
 
 from bnlint.facts import model as m
 
+
+class _Numbers(dict[int, int]):
+    """Each number once: the same objects serve all files, where a fresh one a record was a third of the memory."""
+
+    def __missing__(self, number: int) -> int:
+        self[number] = number
+        return number
+
+
+AT = _Numbers()
 Nodes = list[ast.AST]  # nodes[number] is the node that has this number
 Convert = Callable[[Nodes, Any], m.Expr]
 
@@ -39,11 +49,11 @@ def _several(nodes: Nodes, some: Iterable[ast.expr]) -> tuple[m.Expr, ...]:
 
 def _name(nodes: Nodes, node: ast.Name) -> m.Expr:
     nodes.append(node)
-    return m.Name(len(nodes) - 1, node.id)
+    return m.Name(AT[len(nodes) - 1], node.id)
 
 
 def _attribute(nodes: Nodes, node: ast.Attribute) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     value = node.value
     return m.Attr(at, _TABLE[type(value)](nodes, value), node.attr)
@@ -51,11 +61,11 @@ def _attribute(nodes: Nodes, node: ast.Attribute) -> m.Expr:
 
 def _constant(nodes: Nodes, node: ast.Constant) -> m.Expr:
     nodes.append(node)
-    return m.Const(len(nodes) - 1, node.value)
+    return m.Const(AT[len(nodes) - 1], node.value)
 
 
 def _joined(nodes: Nodes, node: Any) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     parts = [part.value for part in node.values if hasattr(part, "value") and not isinstance(part, ast.Constant)]
     return m.Op(at, "f-string", _several(nodes, parts))
@@ -80,7 +90,7 @@ def _argument(nodes: Nodes, node: ast.expr | ast.keyword) -> m.Arg:
 
 
 def _call(nodes: Nodes, node: ast.Call) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     func = _TABLE[type(node.func)](nodes, node.func)
     return m.Call(at, func, arguments(nodes, node.args, node.keywords))
@@ -88,7 +98,7 @@ def _call(nodes: Nodes, node: ast.Call) -> m.Expr:
 
 def _seq(kind: Any) -> Convert:
     def convert(nodes: Nodes, node: Any) -> m.Expr:
-        at = len(nodes)
+        at = AT[len(nodes)]
         nodes.append(node)
         return m.Seq(at, kind, _several(nodes, node.elts))
 
@@ -96,13 +106,13 @@ def _seq(kind: Any) -> Convert:
 
 
 def _starred(nodes: Nodes, node: ast.Starred) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     return m.Star(at, expression(nodes, node.value))
 
 
 def _dict(nodes: Nodes, node: ast.Dict) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     pairs = [
         (optional(nodes, key), expression(nodes, value)) for key, value in zip(node.keys, node.values, strict=True)
@@ -111,7 +121,7 @@ def _dict(nodes: Nodes, node: ast.Dict) -> m.Expr:
 
 
 def _subscript(nodes: Nodes, node: ast.Subscript) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     value = expression(nodes, node.value)
     # `a[b, c]` and `a[(b, c)]` are the same program, and have the same facts.
@@ -120,13 +130,13 @@ def _subscript(nodes: Nodes, node: ast.Subscript) -> m.Expr:
 
 
 def _slice(nodes: Nodes, node: ast.Slice) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     return m.Op(at, "slice", _several(nodes, [b for b in (node.lower, node.upper, node.step) if b is not None]))
 
 
 def _binary(nodes: Nodes, node: ast.BinOp) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     kind = type(node.op)
     right = [node.right]
@@ -140,7 +150,7 @@ def _binary(nodes: Nodes, node: ast.BinOp) -> m.Expr:
 
 
 def _boolean(nodes: Nodes, node: ast.BoolOp) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     values = list(node.values)
     while isinstance(first := values[0], ast.BoolOp) and type(first.op) is type(node.op):
@@ -149,7 +159,7 @@ def _boolean(nodes: Nodes, node: ast.BoolOp) -> m.Expr:
 
 
 def _unary(nodes: Nodes, node: ast.UnaryOp) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     operand = expression(nodes, node.operand)
     op = _UNARY[type(node.op)]
@@ -159,7 +169,7 @@ def _unary(nodes: Nodes, node: ast.UnaryOp) -> m.Expr:
 
 
 def _comparison(nodes: Nodes, node: ast.Compare) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     operators = {_COMPARE[type(op)] for op in node.ops}
     operands = _several(nodes, [node.left, *node.comparators])
@@ -167,7 +177,7 @@ def _comparison(nodes: Nodes, node: ast.Compare) -> m.Expr:
 
 
 def _choice(nodes: Nodes, node: ast.IfExp) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     then = expression(nodes, node.body)
     test = expression(nodes, node.test)
@@ -193,7 +203,7 @@ def parameters(nodes: Nodes, ps: ast.arguments) -> tuple[m.Param, ...]:
 
 
 def _lambda(nodes: Nodes, node: ast.Lambda) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     params = parameters(nodes, node.args)
     return m.Lambda(at, params, expression(nodes, node.body))
@@ -201,7 +211,7 @@ def _lambda(nodes: Nodes, node: ast.Lambda) -> m.Expr:
 
 def _comprehension(kind: Any) -> Convert:
     def convert(nodes: Nodes, node: Any) -> m.Expr:
-        at = len(nodes)
+        at = AT[len(nodes)]
         nodes.append(node)
         items = _several(nodes, (node.key, node.value) if kind == "dict" else (node.elt,))
         loops = [
@@ -214,7 +224,7 @@ def _comprehension(kind: Any) -> Convert:
 
 
 def _walrus(nodes: Nodes, node: ast.NamedExpr) -> m.Expr:
-    at = len(nodes)
+    at = AT[len(nodes)]
     nodes.append(node)
     target = expression(nodes, node.target)
     return m.Walrus(at, target, expression(nodes, node.value))
@@ -222,7 +232,7 @@ def _walrus(nodes: Nodes, node: ast.NamedExpr) -> m.Expr:
 
 def _operation(op: str) -> Convert:
     def convert(nodes: Nodes, node: Any) -> m.Expr:
-        at = len(nodes)
+        at = AT[len(nodes)]
         nodes.append(node)
         return m.Op(at, op, () if node.value is None else (expression(nodes, node.value),))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bnlint.facts import model as m
-from bnlint.facts.python_expressions import Nodes, arguments, expression, optional, parameters
+from bnlint.facts.python_expressions import AT, Nodes, arguments, expression, optional, parameters
 
 Convert = Callable[[Nodes, Any], m.Stmt]
 _AUGMENTED: dict[type, str] = {
@@ -21,7 +21,7 @@ def block(nodes: Nodes, body: Iterable[ast.stmt]) -> m.Block:
 
 def _number(nodes: Nodes, node: ast.AST) -> int:
     nodes.append(node)
-    return len(nodes) - 1
+    return AT[len(nodes) - 1]
 
 
 def _assign(nodes: Nodes, node: ast.Assign) -> m.Stmt:

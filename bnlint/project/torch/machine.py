@@ -48,7 +48,8 @@ class Machine(Objects):
         self.unsettled: set[tuple[str, int]] = set()  # loops that were given up
         self._summaries: dict[tuple[Key, Given], Summary] = {}
         self._ways: dict[Key, set[Given]] = {}
-        self._walkers: dict[tuple[Key, Given], Walker] = {}
+        # Of a walk, only its uses are kept: the states of all functions would be most of the memory of a run.
+        self._uses: dict[tuple[Key, Given], tuple[Scope, tuple[Use, ...]]] = {}
         self._files: dict[str, FileContext] = {}
         self._looks: dict[tuple[str, int, Given], Signs] = {}
         self._nesting = 0
@@ -109,7 +110,7 @@ class Machine(Objects):
         for param in scope.node.params if isinstance(scope.node, m.Function) else ():
             walker.state.env[param.name] = frozenset({Loc("param", param.name)})
         walker.run(body)
-        self._walkers[key] = walker
+        self._uses[key] = scope, tuple(walker.uses.values())
         return self._summarise(walker, scope, key[0])
 
     def _summarise(self, walker: Walker, scope: Scope, key: Key) -> Summary:
@@ -142,11 +143,11 @@ class Machine(Objects):
                     for scope in self.names.scopes(path).values():
                         if scope.node is None or isinstance(scope.node, m.Function):
                             self.look(scope)
-        for (key, _), walker in list(self._walkers.items()):
-            for use in walker.uses.values():
+        for (key, _), (scope, uses) in list(self._uses.items()):
+            for use in uses:
                 resolved = use.loc.root().kind == "new"
                 if resolved or key not in self.called:
-                    yield use, walker.scope, resolved
+                    yield use, scope, resolved
 
     def _is_torch(self, path: str) -> bool:
         """Whether a file has to do with torch: its program imports it, and it does so itself or imports a file that may."""
@@ -164,11 +165,6 @@ class Machine(Objects):
         if not level and module.split(".", 1)[0] in _LIBRARIES:
             return True
         return self.names.modules.find(path, module, level) is not None
-
-    def walker(self, scope: Scope) -> Walker | None:
-        """The finished walk over a function, for its trace."""
-        self.look(scope)
-        return self._walkers.get((self.key(scope), ()))
 
 
 def _leaves(loc: Loc, returned: frozenset[Loc]) -> bool:
