@@ -149,6 +149,19 @@ class Calls:
             target = self.target(site.call, site.scope)
             if isinstance(target, Definition):
                 index.setdefault(target.key, []).append(site)
+            if isinstance(target, Definition) and isinstance(target.node, m.Class):
+                init = self.names.method(target, "__init__")  # its own, or the one it inherits
+                if init is not None:
+                    index.setdefault(init.key, []).append(site)
+        return index
+
+    @cached_property
+    def by_word(self) -> dict[str, list[Site]]:
+        """Calls of attributes (``x.word(…)``) by that word, whatever they mean."""
+        index: dict[str, list[Site]] = {}
+        for site in self.all_sites():
+            if isinstance(site.call.func, m.Attr):
+                index.setdefault(site.call.func.name, []).append(site)
         return index
 
     def all_sites(self) -> Iterator[Site]:
@@ -164,7 +177,7 @@ class Calls:
                     yield Site(node, scope)
 
     def sites(self, callee: Definition) -> list[Site]:
-        """All calls known to mean this function, method or class."""
+        """All calls known to mean this function, method or class; of ``__init__``, those that make an object by it."""
         return self._sites.get(callee.key, [])
 
     def function_of(self, scope: Scope) -> Definition | None:

@@ -1,5 +1,6 @@
 """Calls that give new running statistics back: linen ``apply``, haiku ``apply``, equinox models, and nnx under jit."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from bnlint.project.names import Definition, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.slices import bound_names
 
+_STATE = re.compile(r"state|stats|updat|mutable|mutated|variables|vars$|collections", re.IGNORECASE)
 Kind = Literal["linen", "linen without mutable", "haiku", "equinox"]
 
 
@@ -94,7 +96,7 @@ class Updates:
         off = mutable is None or (isinstance(mutable, m.Const) and mutable.value is False)
         if not off or any(arg.star == "**" for arg in call.args):
             return None
-        if mode(call) is not True and not (mutable is None and self._unpacked(call, scope) and self._grad(scope)):
+        if mode(call) is not True and not (mutable is None and self._unpacked(call, scope)):
             return None
         direct = isinstance(call.func, m.Attr) and call.func.name == "apply"
         content = self.contents.of(call.func.value, scope) if direct and isinstance(call.func, m.Attr) else UNKNOWN
@@ -122,13 +124,19 @@ class Updates:
         return bool(answers) and all(answers)
 
     def _unpacked(self, call: m.Call, scope: Scope) -> bool:
-        """``logits, updates = model.apply(…)``: only with ``mutable=`` does apply give two things."""
+        """``logits, updates = model.apply(…)``: only with ``mutable=`` does apply give two things.
+
+        A model may give two things by itself, so either it is being differentiated or the second is called a state.
+        """
         if "batch_stats" not in self._words(call.args[0].value, scope):
             return False
         for node in own_nodes(scope):
             if isinstance(node, m.Assign) and node.value is call:
                 target = node.targets[0]
-                return isinstance(target, m.Seq) and len(target.items) == 2
+                if not isinstance(target, m.Seq) or len(target.items) != 2:
+                    return False
+                second = target.items[1]
+                return self._grad(scope) or (isinstance(second, m.Name) and _STATE.search(second.id) is not None)
         return False
 
     # --- equinox ---

@@ -1,15 +1,13 @@
 """The view of TensorFlow 1 that rules ask: programs, and per file the train ops, batch norms and reads of UPDATE_OPS."""
 
-from collections.abc import Iterator
 from functools import cached_property
 
 from bnlint.facts import model as m
 from bnlint.frameworks import tf1
 from bnlint.project.calls import Calls, Site
-from bnlint.project.names import Definition, Names, Parameter
+from bnlint.project.names import Names
 from bnlint.project.scopes import Scope
 from bnlint.project.tf1.flags import Flags
-from bnlint.project.tf1.guards import guards, passes
 from bnlint.project.tf1.imports import Imports
 from bnlint.project.tf1.norms import Norms, Use
 from bnlint.project.tf1.parents import Parents
@@ -17,9 +15,9 @@ from bnlint.project.tf1.program import Program
 from bnlint.project.tf1.scan import Scan, scan, speaks_tensorflow
 from bnlint.project.tf1.updates import Read, Wiring
 from bnlint.project.tf1.words import Words
+from bnlint.project.tf1.wrappers import Wrapper, wrappers
 
 _STEPS = ("minimize", "apply_gradients")
-_MAX_WRAPPERS = 500
 
 
 class Tf1:
@@ -121,53 +119,15 @@ class Tf1:
         return any(self.norm_finder.function(item, site.scope) is not None for item in listed.items)
 
     @cached_property
-    def wrappers(self) -> list[tuple[Use, Definition, str]]:
-        """Functions with a parameter that becomes the flag of a norm, also through other wrappers."""
-        found: dict[tuple[str, int, str], tuple[Use, Definition, str]] = {}
-        stack = [
-            (use, use.flag.expr, use.flag.scope)
-            for path in sorted(self.speaking)
-            for use in self.uses(path)
-            if use.flag
-        ]
-        stack.extend(self._scoped_flags())
-        while stack and len(found) < _MAX_WRAPPERS:
-            use, expr, scope = stack.pop()
-            meaning = self.names.resolve(expr, scope)
-            if not isinstance(meaning, Parameter) or not isinstance(meaning.scope.node, m.Function):
-                continue
-            function, name = Definition(meaning.scope.node, meaning.scope), meaning.param.name
-            if (*function.key, name) in found:
-                continue
-            found[*function.key, name] = use, function, name
-            stack.extend(
-                (use, passed.value.expr, passed.value.scope)
-                for passed in self.graph.passed(function, name)
-                if passed.explicit and passed.value is not None
-            )
-        return list(found.values())
-
-    def _scoped_flags(self) -> Iterator[tuple[Use, m.Expr, Scope]]:
-        """Flags that an ``arg_scope`` gives to the norms of its own file."""
-        for path in sorted(self.speaking):
-            for use in [use for use in self.uses(path) if use.norm.updates is not None][:1]:
-                for site in self.scan(path).named("arg_scope"):
-                    given = next((arg.value for arg in site.call.args if arg.keyword == use.norm.flag), None)
-                    if given is not None and self.scopes_a_norm(site):
-                        yield use, given, site.scope
+    def wrappers(self) -> list[Wrapper]:
+        """Functions with a parameter that becomes the flag of a norm."""
+        return wrappers(self)
 
     def parents(self, path: str) -> Parents:
         """The record above each record of one file."""
         if path not in self._parents:
             self._parents[path] = Parents(self.names.files[path])
         return self._parents[path]
-
-    def switched_off(self, use: Use, function: Definition, site: Site) -> bool:
-        """Whether a call of `function` does not, or not certainly, reach the norm behind its ``if use_bn:``."""
-        if use.scope.path != function.path:
-            return False
-        tests = guards(self.parents(use.scope.path).chain(use.call), use.call)
-        return any(not passes(test, function, site.call) for test in tests)
 
     # --- programs ---
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bnlint.facts import model as m
-from bnlint.project.calls import Calls, Site
+from bnlint.project.calls import Calls, Passed, Site, is_method
 from bnlint.project.names import Definition, Parameter, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.tf1.words import Words
@@ -121,10 +121,7 @@ class Flags:
         if not isinstance(owner, m.Function) or meaning.param.kind in ("*", "**"):
             return VARIES
         function = Definition(owner, meaning.scope)
-        given = self.calls.passed(function, meaning.param.name)
-        cls = meaning.scope.parent
-        if not given and owner.name == "__init__" and cls is not None and isinstance(cls.node, m.Class):
-            given = self.calls.passed(Definition(cls.node, cls), meaning.param.name)
+        given = self.calls.passed(function, meaning.param.name) or self._by_word(function, meaning.param.name)
         if not given:
             return VARIES
         found = NOTHING
@@ -138,6 +135,27 @@ class Flags:
             else:
                 default = self.of(passed.value.expr, passed.value.scope, depth)
                 found |= default._replace(left=((passed.site, default.true),))
+        return found
+
+    def _by_word(self, function: Definition, name: str) -> list[Passed]:
+        """What calls of a method by its name give, if no object is known to be of its class: ``(self.feed(…).norm(…))``.
+
+        A decorator may give some arguments itself, so only a keyword, or nothing at all, is sure.
+        """
+        assert isinstance(function.node, m.Function)
+        if not is_method(function) or function.node.name.startswith("__"):
+            return []
+        default = next((p.default for p in function.node.params if p.name == name), None)
+        found: list[Passed] = []
+        for site in self.calls.by_word.get(function.node.name, ()):
+            value = next((arg.value for arg in site.call.args if arg.keyword == name), None)
+            hidden = value is None and any(arg.star or arg.keyword is None for arg in site.call.args)
+            if value is not None:
+                found.append(Passed(Value(value, site.scope), site, explicit=True))
+            elif hidden or default is None:
+                found.append(Passed(None, site, explicit=True, known=False))
+            else:
+                found.append(Passed(Value(default, function.scope.parent or function.scope), site, explicit=False))
         return found
 
 

@@ -47,7 +47,7 @@ def train_mode(view: Tf1, path: str) -> Iterator[TrainMode]:
         found = _norm(view, use)
         if found is not None:
             yield found
-    for use, function, name in view.wrappers:
+    for use, function, name, *_ in view.wrappers:
         for site in view.graph.sites(function):
             if site.scope.path == path and _restored(view, function, name, site):
                 yield TrainMode(site, use, "restored", None)

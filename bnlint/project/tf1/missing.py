@@ -10,12 +10,13 @@ from bnlint.facts.walk import calls as calls_below
 from bnlint.facts.walk import walk
 from bnlint.frameworks import tf1
 from bnlint.project.calls import Site, argument, is_method
-from bnlint.project.names import Definition, Parameter
+from bnlint.project.names import Definition, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.tf1.analysis import Tf1
 from bnlint.project.tf1.flags import Flag
 from bnlint.project.tf1.norms import Use
 from bnlint.project.tf1.slots import misplaced
+from bnlint.project.tf1.wrappers import Wrapper, flag_parameter, switched_off
 
 Evidence = Literal["sibling", "own", "program"]
 # Words for what never trains, whoever writes them; "inference" and "predict" often name the plain forward pass.
@@ -163,27 +164,34 @@ def _is_placeholder(expr: m.Expr | None) -> bool:
 def _wrapper(view: Tf1, use: Use) -> Missing | None:
     """A wrapper whose flag has a False default that all callers keep."""
     assert use.flag is not None
-    meaning = view.names.resolve(use.flag.expr, use.flag.scope)
-    if not isinstance(meaning, Parameter) or not isinstance(meaning.scope.node, m.Function):
+    owner = flag_parameter(view, use.flag.expr, use.flag.scope)
+    if owner is None:
         return None
-    function = Definition(meaning.scope.node, meaning.scope)
-    given = view.graph.passed(function, meaning.param.name)
-    default = meaning.param.default
+    function, param = owner
+    given = view.graph.passed(function, param.name)
+    default = param.default
     if not given or not isinstance(default, m.Const) or default.value not in (False, None):
         return None
-    if any(one.explicit or not one.known for one in given) or _other_callers(view, function, meaning.param.name):
+    if any(not one.known or (one.explicit and not _is_false(one.value)) for one in given) or _other_callers(
+        view, function, param.name
+    ):
         return None
     program = view.program(use.scope.path)
+    given = [one for one in given if not one.explicit]
     live = [one for one in given if program.is_live(one.site.scope) and not _named(one.site.scope, _NEVER_TRAINS)]
     trains = bool(program.train_ops) and program.is_live(use.scope) and bool(live)
-    if not trains or program.pretrained or _named(use.scope, _NEVER_TRAINS) or _named(use.scope, _MAY_NOT_TRAIN):
+    frozen = program.pretrained and not program.collects
+    if not trains or frozen or _named(use.scope, _NEVER_TRAINS) or _named(use.scope, _MAY_NOT_TRAIN):
         return None
     if all(
-        _named(one.site.scope, _MAY_NOT_TRAIN) or _caller_evidence(view, function, meaning.param.name, one.site)
-        for one in live
+        _named(one.site.scope, _MAY_NOT_TRAIN) or _caller_evidence(view, function, param.name, one.site) for one in live
     ):
         return None
     return Missing(Site(use.call, use.scope), use, False, "program", sure=True, other=live[0].site)
+
+
+def _is_false(value: Value | None) -> bool:
+    return value is not None and isinstance(value.expr, m.Const) and value.expr.value is False
 
 
 def _other_callers(view: Tf1, function: Definition, name: str) -> bool:
@@ -209,17 +217,18 @@ def _last(expr: m.Expr) -> str:
 
 def _callers(view: Tf1, path: str) -> Iterator[Missing]:
     seen: set[int] = set()
-    for use, function, name in view.wrappers:
-        for site in view.graph.sites(function):
+    for wrapper in view.wrappers:
+        for site in view.graph.sites(wrapper.function):
             if site.scope.path != path or site.call.at in seen:
                 continue
-            found = _left_out(view, use, function, name, site)
+            found = _left_out(view, wrapper, site)
             if found is not None:
                 seen.add(site.call.at)
                 yield found
 
 
-def _left_out(view: Tf1, use: Use, function: Definition, name: str, site: Site) -> Missing | None:
+def _left_out(view: Tf1, wrapper: Wrapper, site: Site) -> Missing | None:
+    use, function, name, *_ = wrapper
     assert isinstance(function.node, m.Function)
     default = next((p.default for p in function.node.params if p.name == name), None)
     if not isinstance(default, m.Const) or _gives(function, name, site) is not False:
@@ -227,7 +236,7 @@ def _left_out(view: Tf1, use: Use, function: Definition, name: str, site: Site) 
     if any(_last(decorator) == "add_arg_scope" for decorator in function.node.decorators):
         return None
     other = _caller_evidence(view, function, name, site)
-    if other is None or view.switched_off(use, function, site):
+    if other is None or switched_off(view, wrapper, site):
         return None
     program = view.program(site.scope.path)
     sure = bool(program.train_ops) and program.is_live(site.scope)

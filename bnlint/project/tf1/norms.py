@@ -30,7 +30,7 @@ class Arguments(NamedTuple):
 
 class Use(NamedTuple):
     """One use of a batch norm. `how`: ``call``, ``partial`` (bound), ``normalizer`` (named as a ``normalizer_fn``), ``net`` (inside
-    a network of slim).
+    a network of slim), ``scope`` (whatever norms are below an ``arg_scope``).
     """
 
     norm: tf1.Tf1Norm
@@ -123,20 +123,20 @@ class Norms:
         call, scope = site
         norm = self.function(call.func, scope)
         if norm is not None:
-            yield self._use(norm, site, "call", self.arguments(call, scope))
+            yield self.made(norm, site, "call", self.arguments(call, scope))
             return
         name = self.words.name(call.func, scope)
         if name is not None and tf1.is_slim_net(name):
-            yield self._use(tf1.CONTRIB, site, "net", self.arguments(call, scope))
+            yield self.made(tf1.CONTRIB, site, "net", self.arguments(call, scope))
             return
         made = self._instance(call, scope)
         if made is not None:
-            yield self._use(tf1.LAYER_CLASS, site, "call", self.arguments(call, scope), frozen=made)
+            yield self.made(tf1.LAYER_CLASS, site, "call", self.arguments(call, scope), frozen=made)
             return
         if self.words.tail(call) == "partial" and call.args:
             norm = self.function(call.args[0].value, scope)
             if norm is not None:
-                yield self._use(norm, site, "partial", self.arguments(call, scope))
+                yield self.made(norm, site, "partial", self.arguments(call, scope))
         yield from self._normalizer(site)
 
     def _instance(self, call: m.Call, scope: Scope) -> bool | None:
@@ -165,9 +165,10 @@ class Norms:
             return
         params = outer.by_name.get("normalizer_params")
         opened = self.dictionary(params.expr, params.scope) if params is not None else {}
-        yield self._use(norm, site, "normalizer", Arguments(opened or {}, (), opened is None))
+        yield self.made(norm, site, "normalizer", Arguments(opened or {}, (), opened is None))
 
-    def _use(self, norm: tf1.Tf1Norm, site: Site, how: str, given: Arguments, *, frozen: bool = False) -> Use:
+    def made(self, norm: tf1.Tf1Norm, site: Site, how: str, given: Arguments, *, frozen: bool = False) -> Use:
+        """The use of `norm` that a call with these arguments is."""
         slot = norm.slot + (1 if how == "partial" else 0)
         flag = given.by_name.get(norm.flag)
         if flag is None and how not in ("normalizer", "net") and len(given.positional) > slot:

@@ -15,6 +15,7 @@ from bnlint.project.tf1.flags import FALSE, NOTHING, TRUE, VARIES, Flag, Flags
 from bnlint.project.tf1.live import key_of, live_units
 from bnlint.project.tf1.norms import Given, Use
 from bnlint.project.tf1.updates import Read, collection, routes
+from bnlint.project.tf1.wrappers import inferred_elsewhere
 
 if TYPE_CHECKING:
     from bnlint.project.tf1.analysis import Tf1
@@ -114,6 +115,11 @@ class Program:
         return any(scan.pretrained for scan in self.scans) or bool(self.calls(*tf1.PRETRAINED_CALLS))
 
     @cached_property
+    def collects(self) -> bool:
+        """Whether the program runs UPDATE_OPS, so that some batch norm is meant to train, restored or not."""
+        return any(read.certain and read.fate.verdict == "used" for read in self.reads)
+
+    @cached_property
     def runs(self) -> bool:
         """Whether the program runs what it builds (a session, an estimator)."""
         return bool(self.calls(*tf1.RUNNERS))
@@ -209,7 +215,7 @@ class Program:
     def infers(self) -> bool:
         """Whether any norm that waits for its updates can also be in inference mode, here or for another caller."""
         if not any(flag.can_infer for _, flag in self.waiting):
-            return False
+            return any(inferred_elsewhere(self.view, use) for use, _ in self.waiting)
         if not self._others:
             return True
         flags = Flags(self.view.graph, self.view.words, self._others)
