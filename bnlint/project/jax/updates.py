@@ -63,6 +63,20 @@ class Updates:
     def _grad(self, scope: Scope) -> bool:
         return self.differentiated.trains(scope)
 
+    def trains_it(self, update: Update) -> bool:
+        """Whether the call is given what is differentiated; a critic that only judges is not to move."""
+        node = update.scope.node
+        if not isinstance(node, m.Function) or not update.call.args or not node.params:
+            return True
+        if not self.differentiated.gradients(Definition(node, update.scope)):
+            return True
+        given = update.call.args[0].value
+        meaning = self.names.resolve(given, update.scope)
+        if isinstance(meaning, Value):
+            given = meaning.expr
+        own = {p.name for p in node.params}
+        return any(isinstance(part, m.Name) and part.id in own for part in walk(given))
+
     def _words(self, expr: m.Expr, scope: Scope) -> set[str]:
         meaning = self.names.resolve(expr, scope)
         if isinstance(meaning, Value):

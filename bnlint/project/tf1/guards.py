@@ -40,6 +40,13 @@ def passes(guard: tuple[m.Expr, bool], function: Definition, call: m.Call) -> bo
     return outcome is not None and outcome is wanted
 
 
+def misses(guard: tuple[m.Expr, bool], function: Definition, call: m.Call) -> bool:
+    """Whether a call of `function` certainly does not meet a guard."""
+    test, wanted = guard
+    outcome = _outcome(test, function, call)
+    return outcome is not None and outcome is not wanted
+
+
 def _outcome(test: m.Expr, function: Definition, call: m.Call) -> bool | None:
     if isinstance(test, m.Op):
         return _operation(test, function, call)

@@ -114,6 +114,11 @@ def _restored(view: Tf1, function: Definition, name: str, site: Site) -> bool:
     if not _gives_true(function, name, site) or around is None or not _PREDICTS.search(_spelt(around)):
         return False
     inside = {node.at for node in walk(around.node)}
+    both = [
+        other for other in view.graph.sites(function) if other.call.at in inside and other.scope.path == around.path
+    ]
+    if not all(_gives_true(function, name, other) for other in both):
+        return False  # the statistics are estimated anew, and then used
     scan = view.scan(site.scope.path)
     if not any(call.call.at in inside for call in scan.named("restore")):
         return False

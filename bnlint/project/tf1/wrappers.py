@@ -7,7 +7,7 @@ from bnlint.facts import model as m
 from bnlint.project.calls import Site, argument, is_method
 from bnlint.project.names import Definition, Parameter
 from bnlint.project.scopes import Scope
-from bnlint.project.tf1.guards import guards, passes
+from bnlint.project.tf1.guards import guards, misses, passes
 from bnlint.project.tf1.norms import Arguments, Use
 
 if TYPE_CHECKING:
@@ -110,19 +110,27 @@ def inferred_elsewhere(view: "Tf1", use: Use) -> bool:
 
 
 def switched_off(view: "Tf1", wrapper: Wrapper, site: Site) -> bool:
-    """Whether a call of the wrapper does not, or not certainly, reach the norm behind its ``if use_bn:``."""
+    """Whether a call of the wrapper does not reach the norm behind its ``if use_bn:``.
+
+    Where the norm stands in the wrapper itself, not certainly is enough; further in, others decide as well.
+    """
     call = site.call
+    off = misses if wrapper.inner is not None else _not_certain
     for _ in range(_MAX_DEPTH):
         if wrapper.through.scope is wrapper.function.scope:
             chain = view.parents(wrapper.function.path).chain(wrapper.through.call)
             tests = guards(chain, wrapper.through.call)
-            if any(not passes(test, wrapper.function, call) for test in tests):
+            if any(off(test, wrapper.function, call) for test in tests):
                 return True
         if wrapper.inner is None or wrapper.through.scope is not wrapper.function.scope:
             return False
         call = _passed_on(wrapper.through.call, wrapper.function, call)
         wrapper = wrapper.inner
     return False
+
+
+def _not_certain(guard: tuple[m.Expr, bool], function: Definition, call: m.Call) -> bool:
+    return not passes(guard, function, call)
 
 
 def _passed_on(inner: m.Call, function: Definition, outer: m.Call) -> m.Call:

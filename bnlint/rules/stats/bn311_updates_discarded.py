@@ -98,7 +98,7 @@ def updates_discarded(file: m.FileFacts, project: Project) -> Iterator[Finding]:
                 confidence="high" if update.sure else "medium",
                 what=_LOST[update.kind].format(model=_receiver(update) or "model"),
             )
-        elif update in lost and _receiver(update) not in kept:
+        elif update in lost and _receiver(update) not in kept and project.jax.updates.trains_it(update):
             fix = Fix("Keep the new state", "advice", lines=_ADVICE[update.kind])
             yield META.finding(file.path, update.call.at, fix=fix, what=_LOST[update.kind])
     for call, _ in project.jax.updates.lost_in_jit(file.path):
