@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """One change of one record: a verb of :mod:`bnlint.fixes.verbs` with its words."""
+    """One change of one record: a verb of :mod:`bnlint.fixes.verbs` with its words; ``@12`` stands for the code of record 12."""
 
     at: int
     verb: str

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import libcst as cst
 
-from bnlint.facts.tree import read_tree
+from bnlint.facts.tree import Tree, read_tree
 from bnlint.finding import Edit
 from bnlint.fixes.expressions import VERBS, CannotApply
 from bnlint.fixes.regions import REGIONS, replaced
@@ -93,6 +93,15 @@ def _edited(lines: Lines, edits: Sequence[Edit]) -> Lines:
     return lines
 
 
+def _with_code(edit: Edit, tree: Tree) -> Edit:
+    """The edit with the code of the records that its words name (``@12``)."""
+    words = [
+        tree.module.code_for_node(tree.nodes[int(word[1:])]) if word[:1] == "@" and word[1:].isdecimal() else word
+        for word in edit.words
+    ]
+    return edit._replace(words=tuple(words))
+
+
 def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
     """Bytes of a file after `edits`.
 
@@ -117,7 +126,7 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
             regions.append(_Region(tree.nodes[edit.at], tree.nodes[int(edit.words[0])], edit))
         elif edit.verb != "add_import":
             table = around if edit.verb in AROUND else inner
-            table.setdefault(id(tree.nodes[edit.at]), []).append(edit)
+            table.setdefault(id(tree.nodes[edit.at]), []).append(_with_code(edit, tree))
     module = tree.module.visit(_Editor(inner, around, regions))
     if inner or around or regions:
         raise CannotApply("an edit found no place")

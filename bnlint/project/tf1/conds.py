@@ -36,6 +36,50 @@ def prebuilt(view: Tf1, path: str) -> Iterator[Prebuilt]:
                 break
 
 
+class Move(NamedTuple):
+    """A branch that only hands out what `statement` binds, the call `value`, and nobody else reads."""
+
+    branch: m.Lambda
+    statement: m.Assign
+    value: m.Call
+
+
+def moved_into_branches(view: Tf1, site: Site) -> list[Move]:
+    """How all branches of a cond can build what they hand out; empty if one of them cannot.
+
+    A norm that stays outside while another moves would look for variables that are not there yet.
+    """
+    moves: list[Move] = []
+    for branch in _branches(site.call):
+        if isinstance(branch.body, m.Name):
+            move = _move(view, site, branch, branch.body)
+            if move is None:
+                return []
+            moves.append(move)
+    return sorted(moves, key=lambda move: move.statement.at)
+
+
+def _move(view: Tf1, site: Site, branch: m.Lambda, name: m.Name) -> Move | None:
+    scope = site.scope
+    home = view.names.files[scope.path].body if scope.node is None else (scope.node,)
+    nodes = list(walk(home))
+    reads = [n for n in nodes if isinstance(n, m.Name) and n.id == name.id]
+    bound = [n for n in nodes if isinstance(n, m.Assign) and any(n.targets[0] is read for read in reads)]
+    if scope.node is None or len(reads) != 2 or len(bound) != 1 or not isinstance(bound[0].value, m.Call):
+        return None
+    statement, value = bound[0], bound[0].value
+    blocks = [getattr(node, "body", ()) for node in view.parents(scope.path).chain(site.call)]
+    if len(statement.targets) != 1 or not any(part is statement for block in blocks for part in block):
+        return None  # made elsewhere, or under another condition than the cond
+    used = {n.id for n in walk(value) if isinstance(n, m.Name)}
+    changed = any(
+        binding.at > statement.at and binding.at < site.call.at
+        for word in used
+        for binding in scope.names.get(word, ())
+    )
+    return None if changed else Move(branch, statement, value)
+
+
 def _branches(call: m.Call) -> Iterator[m.Lambda]:
     for number, arg in enumerate(call.args):
         if isinstance(arg.value, m.Lambda) and (arg.keyword in _BRANCHES or (arg.keyword is None and number in (1, 2))):

@@ -1,14 +1,16 @@
 """BN302 update-ops-misplaced: UPDATE_OPS is read, but nothing that is run depends on it."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal
 
-from bnlint.facts.model import FileFacts
+from bnlint.facts import model as m
+from bnlint.facts.walk import walk
 from bnlint.project.link import Project
 from bnlint.project.tf1.early import collected_too_early
 from bnlint.project.tf1.program import Program
 from bnlint.project.tf1.updates import Read
-from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
 
 _HEAD = """\
 import tensorflow as tf
@@ -43,7 +45,8 @@ META = Meta(
     says="{what}, so the moving mean and variance are never updated",
     why="control_dependencies binds only ops that are built inside its block: an optimizer object is no op, and an op that was built "
     "before is not changed. A list of updates must be collected after the layers and be run by what is run in training.",
-    fix_safety="Shown, not applied.",
+    fix_safety="Safe where the statement below the block, at its own level, builds the train op: it gets the same dependencies. "
+    "Else shown, not applied.",
     references=(
         "https://www.tensorflow.org/api_docs/python/tf/compat/v1/control_dependencies",
         "https://github.com/tensorflow/tensorflow/issues/7577",
@@ -61,7 +64,16 @@ META = Meta(
         optimizer = tf.train.AdamOptimizer()
     return optimizer.minimize(loss)
 """,
-            good=_GOOD,
+            good=_HEAD
+            + _NET
+            + _READ.format(mark="")
+            + """\
+    with tf.control_dependencies(update_ops):
+        optimizer = tf.train.AdamOptimizer()
+    with tf.control_dependencies(update_ops):
+        return optimizer.minimize(loss)
+""",
+            fixable=True,
         ),
         Example(
             title="collected before the layers exist",
@@ -90,7 +102,7 @@ with tf.control_dependencies(update_ops):
 
 
 @rule(META)
-def update_ops_misplaced(file: FileFacts, project: Project) -> Iterator[Finding]:
+def update_ops_misplaced(file: m.FileFacts, project: Project) -> Iterator[Finding]:
     """Reads of UPDATE_OPS that lead nowhere, in programs where a batch norm waits for them."""
     view = project.tf1
     for read in view.reads(file.path):
@@ -104,7 +116,8 @@ def update_ops_misplaced(file: FileFacts, project: Project) -> Iterator[Finding]
                 yield _finding(file, read.site.call.at, "early", program, related)
         elif _matters(read, program):
             at = read.site.call.at if read.fate.verdict == "unused" else read.fate.at
-            yield _finding(file, at, read.fate.verdict, program, _steps(program))
+            move = _move(file, at) if read.fate.verdict == "constructor" else None
+            yield _finding(file, at, read.fate.verdict, program, _steps(program), move)
 
 
 def _matters(read: Read, program: Program) -> bool:
@@ -117,23 +130,49 @@ def _matters(read: Read, program: Program) -> bool:
     return bool(program.waiting) or (read.fate.verdict == "constructor" and not program.norms)
 
 
+def _move(file: m.FileFacts, at: int) -> Fix | None:
+    """The train op that the statement below the block builds, under the dependencies of the block."""
+    for block in (file.body, *(block for node in walk(file.body) for block in _blocks(node))):
+        for above, below in pairwise(block):
+            if above.at == at and isinstance(above, m.With) and len(above.items) == 1 and _is_step(below):
+                wrap = Edit(below.at, "wrap_in_with", (f"@{above.items[0].context.at}",))
+                return Fix("Let the train op wait for the updates as well", "safe", (wrap,))
+    return None
+
+
+def _blocks(node: m.Node) -> tuple[m.Block, ...]:
+    if isinstance(node, m.Function | m.Class | m.With):
+        return (node.body,)
+    return (node.body, node.orelse) if isinstance(node, m.If | m.For | m.While | m.Try) else ()
+
+
+def _is_step(statement: m.Stmt) -> bool:
+    value = statement.value if isinstance(statement, m.Assign | m.Return | m.Do) else None
+    return (
+        isinstance(value, m.Call)
+        and isinstance(value.func, m.Attr)
+        and value.func.name in ("minimize", "apply_gradients")
+    )
+
+
 def _steps(program: Program) -> tuple[Place, ...]:
     return tuple(Place(step.scope.path, step.call.at, "the train op is built here") for step in program.train_ops[:2])
 
 
 def _finding(
-    file: FileFacts,
+    file: m.FileFacts,
     at: int,
     kind: Literal["constructor", "built", "unused", "early", "used"],
     program: Program,
     related: tuple[Place, ...],
+    move: Fix | None = None,
 ) -> Finding:
     sure = program.infers or not program.waiting
     return META.finding(
         file.path,
         at,
         related=related,
-        fix=Fix("Build the train op inside the block", "advice", lines=_LINES),
+        fix=move or Fix("Build the train op inside the block", "advice", lines=_LINES),
         severity="error" if sure else "info",
         confidence="high" if program.infers else "medium" if sure else "low",
         persona="regular" if sure else "auditor",

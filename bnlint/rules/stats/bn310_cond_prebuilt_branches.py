@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.project.tf1.conds import prebuilt
-from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
+from bnlint.project.tf1.conds import moved_into_branches, prebuilt
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule
 
 _HEAD = """\
 from tensorflow.contrib.layers import batch_norm
@@ -26,7 +26,8 @@ META = Meta(
     says="this cond only chooses between tensors built before it, so the moving averages are updated in evaluation as well",
     why="Ops made outside the lambdas run whenever the cond runs, whichever branch is taken: a norm that updates in place moves its "
     "averages on evaluation data.",
-    fix_safety="Shown, not applied: the call has to move into the lambda, and the variables must be shared by scope and reuse.",
+    fix_safety="Safe where every prebuilt branch is a call whose result only its lambda reads, and nothing it reads changes in "
+    "between: the calls move into the lambdas. Else shown, not applied.",
     references=("https://www.tensorflow.org/api_docs/python/tf/compat/v1/cond",),
     proof="test_bn310_cond_prebuilt_branches.py",
     notes="Silent for norms whose updates go to a collection: these run only where the collection is run.",
@@ -40,12 +41,9 @@ META = Meta(
 """,
             good=_HEAD
             + """\
-    return tf.cond(
-        training,
-        lambda: batch_norm(x, updates_collections=None, is_training=True, scope="bn"),
-        lambda: batch_norm(x, updates_collections=None, is_training=False, reuse=True, scope="bn"),
-    )
+    return tf.cond(training, lambda: batch_norm(x, updates_collections=None, is_training=True, scope="bn"), lambda: batch_norm(x, updates_collections=None, is_training=False, reuse=True, scope="bn"))
 """,
+            fixable=True,
         ),
     ),
 )
@@ -64,5 +62,13 @@ def cond_prebuilt_branches(file: FileFacts, project: Project) -> Iterator[Findin
         related = [Place(found.made.scope.path, found.made.expr.at, "built here, outside the branch")]
         if found.use.call is not found.made.expr:
             related.append(Place(found.use.scope.path, found.use.call.at, "this norm updates in place"))
-        fix = Fix("Build inside the branches", "advice", lines=_LINES)
+        moves = tuple(
+            edit
+            for move in moved_into_branches(project.tf1, found.site)
+            for edit in (
+                Edit(move.branch.body.at, "replace", (f"@{move.value.at}",)),
+                Edit(move.statement.at, "remove"),
+            )
+        )
+        fix = Fix("Build inside the branches", "safe" if moves else "advice", moves, lines="" if moves else _LINES)
         yield META.finding(file.path, found.site.call.at, related=related, fix=fix)

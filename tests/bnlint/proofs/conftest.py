@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bnlint.examples import found_in
+from bnlint.examples import found_in, repaired
 from bnlint.rules.table import RULES
 
 HERE = Path(__file__).parent
@@ -29,11 +29,29 @@ def codes_of():
 
 
 @pytest.fixture(scope="session")
+def fixed():
+    """What the fixes of a rule make of a program."""
+
+    def repair(name, code):
+        text = (PROGRAMS / f"{name}.py").read_text("utf-8")
+        return repaired({f"{name}.py": text}, RULES, code)[0][f"{name}.py"]
+
+    return repair
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """Texts of the programs by name."""
+    return lambda name: (PROGRAMS / f"{name}.py").read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
 def tf1_measures():
     """What every graph program measured, by its name. One process runs them all: starting TensorFlow takes seconds."""
     for library in ("tensorflow", "tf_keras", "tf_slim"):
         pytest.importorskip(library)
     programs = [str(PROGRAMS / f"{name}_{kind}.py") for name in TF1 for kind in ("bad", "good")]
+    programs += [str(PROGRAMS / f"{name}_fixed.py") for name in ("bn302", "bn310")]
     settings = {
         "TF_USE_LEGACY_KERAS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
