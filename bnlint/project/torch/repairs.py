@@ -123,13 +123,20 @@ class Repairs:
                 after = list(way_to(self.names.files[verdict.path].body, atom.at))[-1].statement.at
         return (Edit(after, "insert_after", (f"{part}.eval()",)),)
 
+    def toggled(self, verdict: Verdict) -> bool:
+        """Whether the same file sets ``requires_grad`` of the same network to something else, too: parts take turns."""
+        body = self.names.files[verdict.path].body
+        part = self._frozen(list(way_to(body, verdict.at)), verdict.at)
+        loops = [node for node in walk(body) if isinstance(node, m.For) and _is_freeze(node)]
+        same = [loop for loop in loops if part is not None and _parameters_of(loop) == part]
+        return any(_sets_gradients(loop) for loop in same)
+
     @staticmethod
     def _frozen(way: list[Site], at: int) -> str | None:
         """The network of ``for p in net.parameters()`` or ``net.requires_grad_(False)``."""
         for site in way:
             if isinstance(site.statement, m.For) and _is_freeze(site.statement):
-                assert isinstance(site.statement.iter, m.Call) and isinstance(site.statement.iter.func, m.Attr)
-                return dotted(site.statement.iter.func.value)
+                return _parameters_of(site.statement)
         call = next((c for c in calls(way[-1].statement) if c.at == at), None) if way else None
         return dotted(call.func.value) if call is not None and isinstance(call.func, m.Attr) else None
 
@@ -232,6 +239,24 @@ def _is_freeze(loop: m.For) -> bool:
     if not isinstance(source, m.Attr) or source.name not in {"parameters", "named_parameters"}:
         return False
     return any(isinstance(node, m.Attr) and node.name.startswith("requires_grad") for node in walk(loop.body))
+
+
+def _parameters_of(loop: m.For) -> str | None:
+    source = loop.iter.func if isinstance(loop.iter, m.Call) else None
+    return dotted(source.value) if isinstance(source, m.Attr) else None
+
+
+def _sets_gradients(loop: m.For) -> bool:
+    """``p.requires_grad = True``, or a value that is only known when it runs."""
+    for node in walk(loop.body):
+        if isinstance(node, m.Assign) and any(
+            isinstance(t, m.Attr) and t.name == "requires_grad" for t in node.targets
+        ):
+            return not (isinstance(node.value, m.Const) and node.value.value is False)
+        if isinstance(node, m.Call) and isinstance(node.func, m.Attr) and node.func.name == "requires_grad_":
+            given = node.args[0].value if node.args else None
+            return not (isinstance(given, m.Const) and given.value is False)
+    return False
 
 
 def _train_override(cls: m.Class, part: str) -> Edits:

@@ -56,6 +56,7 @@ META = Meta(
     fix_safety="Unsafe: puts the frozen part in eval mode, in a `train()` of its module where it is a part of one.",
     references=("https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval",),
     proof="test_bn307_frozen_by_requires_grad_only.py",
+    notes="Silent where the same file gives the network its gradients back: parts that take turns.",
     examples=(Example(bad=_NET + _BAD, good=_NET + _GOOD, fixable=True),),
 )
 
@@ -65,6 +66,8 @@ def frozen_by_requires_grad_only(file: FileFacts, project: Project) -> Iterator[
     """Find frozen networks whose statistics still move."""
     verdicts = project.torch.verdicts
     for verdict in (*verdicts.of("weights only", file.path), *verdicts.of("quiet part", file.path)):
+        if project.torch.repairs.toggled(verdict):
+            continue
         related = [Place(path, at, says) for path, at, says in verdict.way]
         yield META.finding(
             file.path,
