@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from bnlint.facts import model as m
 from bnlint.project.calls import own_nodes
-from bnlint.project.names import Definition, External
+from bnlint.project.names import Definition, External, Parameter
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Holding, is_module_name, zoo_of
 from bnlint.project.torch.machine import Machine
@@ -68,12 +68,21 @@ class Verdicts:
 
     def may_hold_batch_norm(self, expr: m.Expr, scope: Scope) -> bool:
         """Whether a network holds a batch norm, or is unknown in a project whose own networks do."""
-        maker = self.machine.calls.instance(expr, scope)
+        maker = self.machine.calls.instance(expr, scope) or self._annotated(expr, scope)
         if isinstance(maker, Definition) or (isinstance(maker, External) and is_module_name(maker.name)):
             holding = self.machine.layers.of(maker)
             if holding.sensitive != "maybe":
                 return holding.batch_norm
         return any(held.batch_norm for file in self.programs.files(scope.path) for held in self._held_in(file.path))
+
+    def _annotated(self, expr: m.Expr, scope: Scope) -> Definition | External | None:
+        """The class that a parameter is said to be of; a base that anything may derive from says nothing."""
+        names = self.machine.names
+        meaning = names.resolve(expr, scope)
+        if not isinstance(meaning, Parameter) or meaning.param.annotation is None:
+            return None
+        cls = names.resolve(meaning.param.annotation, meaning.scope.parent or meaning.scope)
+        return cls if isinstance(cls, Definition) and isinstance(cls.node, m.Class) else None
 
     def _held_in(self, path: str) -> Iterator[Holding]:
         layers = self.machine.layers
