@@ -260,3 +260,21 @@ def test_an_own_function_for_statistics_counts_when_it_is_used():
     unused = PLAIN.format(imports="AveragedModel, update_bn", after="")
     found = [[c for _, _, c in found_in({"t.py": text}, RULES, DEFAULT)] for text in (used, renamed, unused)]
     assert found == [[], [], ["BN305"]]
+
+
+MAKERS = [
+    "class Norm(nn.BatchNorm1d):\n    def forward(self, x):\n        return super().forward(x)\n\n\nnet = nn.Sequential(nn.Linear(4, 4), Norm(4))\n",
+    "from functools import partial\n\nnorm = partial(nn.BatchNorm1d, eps=1e-3)\nnet = nn.Sequential(nn.Linear(4, 4), norm(4))\n",
+    "from inplace_abn import InPlaceABN\n\nnet = nn.Sequential(nn.Linear(4, 4), InPlaceABN(4))\n",
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=["derived", "partial", "another package's"])
+def test_a_checkpoint_of_parameters_loses_the_statistics_of_any_batch_norm(maker):
+    """However the batch norm is made; a layer norm has none."""
+    text = "import torch\nfrom torch import nn\n\n\n" + maker + "torch.save(dict(net.named_parameters()), 'net.pt')\n"
+    found = [
+        [c for _, _, c in found_in({"t.py": t}, RULES, DEFAULT)]
+        for t in (text, text.replace("named_parameters", "state_dict"))
+    ]
+    assert found == [["BN308"], []]

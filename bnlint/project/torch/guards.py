@@ -35,12 +35,37 @@ def _leaves_by_mode(statement: m.Stmt) -> bool:
 
 
 def _in_statement(statement: m.Stmt, at: int) -> bool:
-    if isinstance(statement, m.If) and asks_mode(statement.test) and _holds((statement.body, statement.orelse), at):
-        return True
+    if isinstance(statement, m.If) and asks_mode(statement.test) and not _either_way(statement.test):
+        if _holds((statement.body, statement.orelse), at):
+            return True
     inner = [block for block in _blocks(statement) if block and block[0].at <= at]
     if inner and _in_block(inner[-1], at):
         return True
     return any(_chosen_by_mode(node, at) for node in walk(statement, into_scopes=False))
+
+
+def _either_way(test: m.Expr) -> bool:
+    """``not (parallel and self.training)``: true in all evaluation and in some training, so it decides nothing."""
+    return isinstance(test, m.Op) and test.op == "not" and _is_compound(test.args[0]) and _in_evaluation(test) is True
+
+
+def _is_compound(expr: m.Expr) -> bool:
+    return isinstance(expr, m.Op) and expr.op in {"and", "or"}
+
+
+def _in_evaluation(expr: m.Expr) -> bool | None:
+    """What a condition is when the mode is evaluation; None where it depends on something else."""
+    if isinstance(expr, m.Attr | m.Name) and asks_mode(expr):
+        return False
+    if not isinstance(expr, m.Op) or expr.op not in {"not", "and", "or"}:
+        return None
+    found = [_in_evaluation(arg) for arg in expr.args]
+    if expr.op == "not":
+        return None if found[0] is None else not found[0]
+    decides = expr.op == "or"  # one True makes an "or" true, one False an "and" false
+    if decides in found:
+        return decides
+    return None if None in found else not decides
 
 
 def _blocks(statement: m.Stmt) -> list[m.Block]:

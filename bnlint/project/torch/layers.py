@@ -10,6 +10,7 @@ from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, External, Names, Value
 from bnlint.project.scopes import Scope
 
+ANY = "any"  # one of a module's networks, chosen by name: see registries
 _ASKED_ONLY = ("isinstance", "issubclass", "hasattr", "type")
 
 
@@ -151,7 +152,8 @@ def external(name: str, call: m.Call | None) -> Holding:
         return _hub(name)
     zoo = zoo_of(name)
     if zoo is not None:
-        return Holding("yes", _last(name), zoo.holds) if zoo.holds else UNKNOWN
+        known = "" if _last(name) == ANY else _last(name)
+        return Holding("yes", known, zoo.holds) if zoo.holds else UNKNOWN
     return UNKNOWN if call is not None and _last(name)[:1].isupper() and not is_plain(name) else NOTHING
 
 

@@ -8,7 +8,7 @@ from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks import torch as table
 from bnlint.project.calls import own_nodes
-from bnlint.project.names import Definition, Names, Value
+from bnlint.project.names import Definition, External, Names, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.programs import Programs
@@ -121,8 +121,21 @@ class Structure:
         return self._norms[root]
 
     def _makes(self, file: m.FileFacts, kind: str) -> bool:
-        norms = frozenset(name for name in table.BATCH_NORMS if kind in name)
-        return next(self.named(file, norms), None) is not None
+        norms = frozenset(name for name in table.BATCH_NORMS if kind in name or (kind == "BatchNorm" and "ABN" in name))
+        return any(name in norms for name in self._layers_named(file))
+
+    def _layers_named(self, file: m.FileFacts) -> Iterator[str]:
+        """What is called, derived from, or given to a partial, by full name."""
+        for scope in self.names.scopes(file.path).values():
+            if isinstance(scope.node, m.Class):
+                for base in self.names.bases(Definition(scope.node, scope)):
+                    yield base.name if isinstance(base, External) else ""
+            for node in own_nodes(scope):
+                if isinstance(node, m.Call):
+                    name = self.names.qualified(node.func, scope) or ""
+                    yield name
+                    if name == "functools.partial" and node.args:
+                        yield self.names.qualified(node.args[0].value, scope) or ""
 
     def short_batches(self, file: m.FileFacts) -> Iterator[m.Call]:
         """Training loaders that may end in a batch of one."""
