@@ -193,7 +193,7 @@ STRONG_EVALUATION_FUNCTIONS: Final = EVALUATION_FUNCTIONS - {
 # Files that are named so use a finished network.
 EVALUATION_SCRIPTS: Final = EVALUATION_FUNCTIONS | {
     "sample", "sampling", "synthesize", "synthesis", "translate", "transcribe", "caption", "visualize", "visualise", "visualization", "extract",
-    "extraction", "submission", "webcam", "video", "verify", "gradcam", "heatmap", "embed",
+    "extraction", "submission", "show", "webcam", "video", "verify", "gradcam", "heatmap", "embed",
 }  # fmt: skip
 # Networks that are often meant to sample in training mode.
 GENERATORS: Final = frozenset({"g", "gen", "netg", "generator", "generators", "gan"})

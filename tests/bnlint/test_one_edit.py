@@ -297,6 +297,93 @@ def predict(path, images):
         return [model(image) for image in images]
 """
 )
+TEMPLATE = {
+    "base.py": """\
+class BaseTrainer:
+    def __init__(self, model):
+        self.model = model
+
+    def _train_epoch(self, epoch):
+        raise NotImplementedError
+
+    def train(self, epochs):
+        for epoch in range(epochs):
+            self._train_epoch(epoch)
+""",
+    "trainer.py": """\
+import torch
+from base import BaseTrainer
+from torch import nn
+
+
+class Trainer(BaseTrainer):
+    def __init__(self, model, optimizer, trainloader, validloader):
+        super().__init__(model)
+        self.optimizer = optimizer
+        self.trainloader = trainloader
+        self.validloader = validloader
+
+    def _train_epoch(self, epoch):
+        self.model.train()
+        self.model.freeze_bn()
+        for data, target in self.trainloader:
+            self.optimizer.zero_grad()
+            output = self.model(data)
+            loss = nn.functional.cross_entropy(output, target)
+            loss.backward()
+            self.optimizer.step()
+        self._valid_epoch(epoch)
+
+    def _valid_epoch(self, epoch):
+        self.model.eval()
+        with torch.no_grad():
+            for data, target in self.validloader:
+                print((self.model(data).argmax(1) == target).sum())
+""",
+    "main.py": """\
+import torch
+from trainer import Trainer
+
+
+def main(config, loaders):
+    model = config.init_obj("arch")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trainer = Trainer(model, optimizer, *loaders)
+    trainer.train(10)
+""",
+}
+FROM_PHASE = (
+    NET
+    + """
+
+def train(trainloader, valloader):
+    model = {"net": Net}.get("net")()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for images, labels in trainloader:
+        model.train()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for images_val, labels_val in valloader:
+                outputs = model(images_val)
+                print((outputs.argmax(1) == labels_val).sum())
+"""
+)
+BY_EVAL = (
+    NET
+    + """
+
+def tag(args, waveform):
+    Model = eval(args.model_type)
+    model = Model()
+    model.load_state_dict(torch.load(args.path))
+    with torch.no_grad():
+        model.eval()
+        return model(waveform)
+"""
+)
 STEP = "        model.train()\n"
 # program, the text that is edited, what stands there then, the line reported, the rule
 EDITS = [
@@ -315,6 +402,9 @@ EDITS = [
     (LAST_ROUND, "if step == len(train_loader) - 1:", "if step % 100 == 0:", "model.eval()", "BN102"),
     (LAST_ROUND, "        model.train()\n", "", "model.eval()", "BN102"),
     (APPLIED, "    model.apply(quiet)\n", "", "return [model(image) for image in images]", "BN101"),
+    (TEMPLATE, "        self.model.train()\n", "", "self.model.eval()", "BN102"),
+    (FROM_PHASE, "        model.eval()\n", "", "outputs = model(images_val)", "BN101"),
+    (BY_EVAL, "        model.eval()\n", "", "return model(waveform)", "BN101"),
     (GETATTR, '    getattr(model, "eval")()\n', "", "return [model(image) for image in images]", "BN101"),
 ]
 # Correct programs that look like mistakes.

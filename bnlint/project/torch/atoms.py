@@ -41,7 +41,7 @@ class Loc(NamedTuple):
 class Atom(NamedTuple):
     """One mode an object may be in, and the place that put it there; `local` is that place in the present function.
 
-    `how` is ``maybe`` where the switch was of one object among several, nobody knows which.
+    `how` is ``maybe`` where the switch was of one object among several, nobody knows which, or by something unknown.
     """
 
     word: ModeWord
@@ -64,6 +64,11 @@ Mode = frozenset[Atom]
 NOBODY: Locs = frozenset()
 ENTRY: Mode = frozenset({Atom("entry")})
 UNKNOWN: Mode = frozenset({Atom("unknown")})
+
+
+def doubt(path: str, at: int) -> Mode:
+    """Unknown because of what stands there, and not because nobody knows how the object was made."""
+    return frozenset({Atom("unknown", path, at, "maybe", at)})
 
 
 class Modes(dict[Loc, Mode]):

@@ -7,7 +7,7 @@ from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.torch.layers import zoo_of
 from bnlint.project.torch.settling import spoken
-from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, capped, join
+from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, capped, doubt, join
 from bnlint.project.torch.switches import Switches, is_constant
 from bnlint.project.torch.words import names_in, parts
 
@@ -55,7 +55,7 @@ class Effects(Switches):
         owner, name = func.args[0].value, spoken(func.args[1].value, self.known)
         if name is not None and isinstance(name.value, str):
             return node._replace(func=m.Attr(func.at, owner, name.value))
-        self._doubt(self.value(owner))
+        self._doubt(self.value(owner), node.at)
         return node
 
     def _loaded_class(self, node: m.Call, func: m.Attr) -> Locs:
@@ -153,8 +153,15 @@ class Effects(Switches):
             self.record("method", node, owners)
         self._caution(node, node.func, args)
         if parts(name) & table.MODE_WORDS and name not in {"state_dict", "parameters"} and not node.args:
-            self._doubt(owners)
+            self._frozen_by(node, owners) if "freeze" in parts(name) else self._doubt(owners, node.at)
         return self.made(node, None, "unknown")
+
+    def _frozen_by(self, node: m.Call, owners: Locs) -> None:
+        """``net.freeze_bn()`` of an unknown class may leave training mode, and puts nothing into it."""
+        for loc in owners:
+            mode = self.state.mode(loc)
+            left = frozenset(atom for atom in mode if atom.word != "train")
+            self.state.set_mode(frozenset({loc}), mode if left == mode else left | doubt(self.path, node.at))
 
     def _pairs(self, node: m.Call, owners: Locs) -> Locs:
         pair = Loc("new", "", self.path, node.at)
@@ -254,7 +261,7 @@ class Effects(Switches):
                 self.state.mark(locs, "loaded", self.path, node.at)
         for locs in args:
             if words & table.MODE_WORDS or not words:
-                self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != UNKNOWN))
+                self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != UNKNOWN), node.at)
 
     def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
         """Project code; filled in by the floor above."""

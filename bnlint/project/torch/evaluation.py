@@ -82,7 +82,6 @@ class Context(NamedTuple):
             train_data=train_data and not data,
             step=self.step or (caller.step and not self.name),
             meant=self.meant or caller.meant,
-            wants_eval=self.wants_eval or caller.wants_eval,
         )
 
 

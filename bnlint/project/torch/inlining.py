@@ -32,7 +32,7 @@ class Inlining(Effects):
         roots = self._roots(node, target, owners)
         if self.machine.is_manager(target):
             for locs in given:
-                self._doubt(locs)
+                self._doubt(locs, node.at)
             return NOBODY
         if owners and self._is_pass(target, owners, summary):
             self.record("call", node, owners)

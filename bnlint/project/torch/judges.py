@@ -66,7 +66,8 @@ def _confidence(verdicts: Verdicts, holding: Holding, use: Use, called: bool) ->
         return None
     if holding.sensitive == "yes":
         return "high"
-    strong = called and use.context.score >= 2 and verdicts.program_has_modes(use.path)
+    finished = use.marked("loaded") is not None and use.context.score >= 4
+    strong = (finished or (called and use.context.score >= 2)) and verdicts.program_has_modes(use.path)
     return "medium" if strong else None
 
 
@@ -137,10 +138,15 @@ def not_restored(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) ->
 
 
 def _by_the_loop(use: Use) -> bool:
-    """Training mode at first and eval mode by the loop; or, made by something unknown, eval mode by nothing else."""
+    """Eval mode by nothing but the loop itself; before it training mode, or what something unknown made."""
     late = {(atom.path, atom.at) for atom in use.late}
-    return words_of(use) == {"train", "eval"} or all(
-        atom.word == "eval" and atom.how == "called" and (atom.path, atom.at) in late for atom in use.mode
+    if words_of(use) == {"train", "eval"}:
+        return True
+    return words_of(use) <= {"eval", "unknown"} and all(
+        atom.how == "called" and (atom.path, atom.at) in late
+        if atom.word == "eval"
+        else atom.how == "entry" or bool(use.loops and atom.local < use.loops[0])
+        for atom in use.mode
     )
 
 

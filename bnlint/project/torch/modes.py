@@ -8,7 +8,7 @@ from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.guards import last_round
 from bnlint.project.torch.moving import moved_by_hand
-from bnlint.project.torch.states import NOBODY, UNKNOWN, Atom, Loc, Locs, Mode, State, join
+from bnlint.project.torch.states import NOBODY, Atom, Loc, Locs, Mode, State, doubt, join
 from bnlint.project.torch.surroundings import Loop, Surroundings
 
 _PASSES = 4
@@ -59,7 +59,7 @@ class Walker(Surroundings):
         constant = node.value.value if isinstance(node.value, m.Const) else None
         word = "train" if constant is True else "eval"
         atom = Atom(word, self.path, node.at, "called", node.at)  # type: ignore[arg-type]
-        self.state.set_mode(owners, frozenset({atom}) if isinstance(constant, bool) else UNKNOWN)
+        self.state.set_mode(owners, frozenset({atom}) if isinstance(constant, bool) else doubt(self.path, node.at))
 
     def _set_requires_grad(self, target: m.Attr, node: m.Assign) -> None:
         """``for p in net.parameters(): p.requires_grad = False`` is noted on the network."""
@@ -117,14 +117,14 @@ class Walker(Surroundings):
         met = join([then, other])
         self.state = met if met is not None else before
         if met is not None and then is not None and other is not None:
-            self._after_restore(before, then, other, saved)
+            self._after_restore(before, then, other, saved, node.at)
         return met is not None
 
     def _saved_in(self, test: m.Expr) -> dict[Loc, Mode]:
         """Modes that the test remembers: ``if was_training:``."""
         return self.state.saved[test.id][1] if isinstance(test, m.Name) and test.id in self.state.saved else {}
 
-    def _after_restore(self, before: State, then: State, other: State, saved: dict[Loc, Mode]) -> None:
+    def _after_restore(self, before: State, then: State, other: State, saved: dict[Loc, Mode], at: int) -> None:
         """``if …: net.train()`` after an eval() is a restoration that depends on something: no mistake is seen there."""
         for loc in {*then.modes, *other.modes}:
             if loc in saved:
@@ -135,7 +135,7 @@ class Walker(Surroundings):
             was, one, two = before.mode(loc), then.mode(loc), other.mode(loc)
             back = (two == was and _only(one, "train")) or (one == was and _only(two, "train"))
             if one != two and back and any(atom.word == "eval" for atom in was):
-                self.state.modes[loc] = UNKNOWN
+                self.state.modes[loc] = doubt(self.path, at)
 
         for loc in {*then.marks, *other.marks}:
             one_kinds, two_kinds = _kinds(then, loc), _kinds(other, loc)
@@ -174,7 +174,7 @@ class Walker(Surroundings):
                 break
             if count + 1 >= passes:  # given up: what still changes from round to round is unknown
                 for loc in grown.restless(head):
-                    grown.modes[loc] = UNKNOWN
+                    grown.modes[loc] = doubt(self.path, node.at)
                 self.machine.unsettled.add((self.path, node.at))
             head = grown
         # Loops are taken to run at least once: an empty loader is nobody's case.
@@ -192,7 +192,7 @@ class Walker(Surroundings):
             if isinstance(context, m.Call) and self._is_own_manager(context):
                 given = frozenset().union(*(self.value(arg.value) for arg in context.args), NOBODY)
                 switched += [(loc, self.state.mode(loc)) for loc in given]
-                self.state.set_mode(given, UNKNOWN)
+                self.state.set_mode(given, doubt(self.path, node.at))
                 continue
             locs = self.value(context)
             if item.target is not None:

@@ -8,6 +8,7 @@ from bnlint.frameworks.torch import HARMLESS, MODE_WORDS, MODULE_METHODS
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, External, Names
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.families import Families
 from bnlint.project.torch.layers import UNKNOWN, Holding, Layers, is_plain
 from bnlint.project.torch.states import Loc, Locs
 from bnlint.project.torch.words import parts
@@ -28,6 +29,7 @@ class Objects:
         self._words: dict[Loc, str] = {}
         self._again: dict[Loc, Loc] = {}
         self._computing: dict[tuple[str, int], bool] = {}
+        self.families = Families(names)
 
     def remember(self, loc: Loc, maker: Maker, call: m.Call, scope: Scope) -> None:
         """An object was made by a call."""
@@ -107,7 +109,7 @@ class Objects:
             if isinstance(cls, Definition) and isinstance(cls.node, m.Class):
                 found = self.names.method(cls, name)
                 if found is not None:
-                    return found
+                    return self.families.filled_in(cls, found)
         return None
 
     def may_be_module(self, owners: Locs, scope: Scope) -> bool:

@@ -10,7 +10,7 @@ from bnlint.project.names import Definition, External, Meaning, Module, Names, V
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
 
-_MOST = 4
+_MOST = 4  # choices of one name
 
 
 class Registries:
@@ -67,7 +67,12 @@ class Registries:
     def _called(self, call: m.Call, scope: Scope, depth: int) -> list[Definition | External]:
         if isinstance(call.func, m.Name) and call.func.id == "eval" and call.args:
             last = _last_constant(call.args[0].value).rpartition(".")[2]
-            return self._named(last, scope) if last.isidentifier() else []
+            return self._named(last, scope) if last.isidentifier() else self._visible(call.args[0].value, scope)
+        if isinstance(call.func, m.Attr) and call.func.name == "__getattribute__" and call.args:
+            chosen = self._is_chosen_module(call.func.value, scope)
+            return self._named(_last_constant(call.args[0].value), scope) if chosen else []
+        if isinstance(call.func, m.Attr) and call.func.name == "get":
+            return self._item(call.func.value, scope, depth)
         if isinstance(call.func, m.Name) and call.func.id == "getattr" and len(call.args) >= 2:
             if self._is_chosen_module(call.args[0].value, scope):
                 return self._named(_last_constant(call.args[1].value), scope)
@@ -101,6 +106,12 @@ class Registries:
             found = self.names.member(file, name)
             if isinstance(found, Definition) and self.layers.of(found).sensitive == "yes" and self._makes(found):
                 yield found
+
+    def _visible(self, name: m.Expr, scope: Scope) -> list[Definition | External]:
+        """``eval(args.model)(…)`` may mean any maker of networks that the file knows."""
+        if isinstance(name, m.Const):
+            return []
+        return self._members(Module(self.names.files[scope.path]))
 
     # --- modules that are chosen by name ---
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bnlint.project.torch.atoms import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, Mark, Mode, Modes, is_below
+from bnlint.project.torch.atoms import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, Mark, Mode, Modes, doubt, is_below
 
 __all__ = [
     "ENTRY",
@@ -15,6 +15,7 @@ __all__ = [
     "Mode",
     "State",
     "capped",
+    "doubt",
     "few",
     "is_below",
     "join",

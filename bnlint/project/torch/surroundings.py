@@ -68,7 +68,7 @@ class Surroundings(Inlining):
             meant=base.meant or any(_is_dummy(arg.value) for arg in node.args),
             no_grad=base.no_grad or self._no_grad > 0,
             data=data or named,
-            train_data=train_data or (base.train_data and not data),
+            train_data=train_data or (base.train_data and not data and not named),
             metric=inner.measures if inner is not None else base.metric,
             step=step,
         )

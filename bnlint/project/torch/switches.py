@@ -4,7 +4,7 @@ from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.torch.evaluation import Context
 from bnlint.project.torch.settling import spoken
-from bnlint.project.torch.states import UNKNOWN, Atom, Loc, Locs, Mark, Mode, is_below
+from bnlint.project.torch.states import Atom, Loc, Locs, Mark, Mode, doubt, is_below
 from bnlint.project.torch.summary import Use, UseKind
 from bnlint.project.torch.values import Values
 
@@ -58,7 +58,7 @@ class Switches(Values):
             self.state.unmark(frozenset({owner}), "thawed by")
             self.state.mark(frozenset({owner}), "norms frozen", self.path, node.at)
         else:
-            self.state.set_mode(frozenset({owner}), UNKNOWN if asked else self._atom(word, node.at))
+            self.state.set_mode(frozenset({owner}), doubt(self.path, node.at) if asked else self._atom(word, node.at))
 
     def asked_for_norm(self) -> bool:
         """Whether the statement stands under a question for a class or name."""
@@ -87,7 +87,7 @@ class Switches(Values):
         saved = self.state.saved.get(given.id) if isinstance(given, m.Name) else None
         for loc in owners:
             before = saved[1].get(loc) if saved is not None else None
-            self.state.set_mode(frozenset({loc}), before or UNKNOWN)
+            self.state.set_mode(frozenset({loc}), before or doubt(self.path, node.at))
 
     def _apply_function(self, node: m.Call, owners: Locs) -> Locs:
         kind = self.machine.applied(node.args[0].value, self.scope)
@@ -95,12 +95,13 @@ class Switches(Values):
             self.state.unmark(owners, "thawed by")
             self.state.mark(owners, "norms frozen", self.path, node.at)
         elif kind == "switches":
-            self.state.set_mode(owners, UNKNOWN)
+            self.state.set_mode(owners, doubt(self.path, node.at))
         return owners
 
-    def _doubt(self, locs: Locs) -> None:
+    def _doubt(self, locs: Locs, at: int) -> None:
+        """Something that nobody can look into may have switched these objects."""
         if locs:
-            self.state.set_mode(locs, UNKNOWN)
+            self.state.set_mode(locs, doubt(self.path, at))
 
     # --- uses ---
 

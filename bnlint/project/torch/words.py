@@ -11,11 +11,19 @@ from bnlint.frameworks.known import NOTHING, Known
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
+_JOINED = re.compile(
+    r"(train|training|val|valid|validation|test|testing|eval|dev)(loader|dataloader|set|dataset|data|iter|gen|generator|batch|batches)"
+)
+
 
 @lru_cache(maxsize=20_000)
 def parts(name: str) -> frozenset[str]:
-    """Lower-case words of a name: ``valLoader2`` → val, loader, 2."""
-    return frozenset(word.lower() for word in _PARTS.findall(name))
+    """Lower-case words of a name: ``valLoader2`` → val, loader, 2; ``testloader`` is also test and loader."""
+    words = {word.lower() for word in _PARTS.findall(name)}
+    for word in tuple(words):
+        joined = _JOINED.fullmatch(word)
+        words |= set(joined.groups()) if joined is not None else set()
+    return frozenset(words)
 
 
 def names_in(expr: m.Expr) -> frozenset[str]:
