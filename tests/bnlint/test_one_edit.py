@@ -469,6 +469,28 @@ def train(loader):
         loss.backward()
         optimizer.step()
 """,
+    "two parts that learn in turns": NET
+    + """
+
+def train(loader):
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()
+    for param in model.bn.parameters():
+        param.requires_grad = False
+    for x, y in loader:
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for param in model.bn.parameters():
+        param.requires_grad = True
+    for x, y in loader:
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+""",
     "a pass that asks for the shape": NET
     + """
 

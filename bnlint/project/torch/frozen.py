@@ -6,6 +6,7 @@ from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Holding
 from bnlint.project.torch.machine import Machine
+from bnlint.project.torch.states import Mark
 from bnlint.project.torch.summary import Step, Use
 from bnlint.project.torch.verdicts import Confidence, Verdict, Verdicts, how, is_no_grad, words_of
 
@@ -31,7 +32,7 @@ def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
     frozen = use.marked("weights frozen")
     if use.kind not in {"call", "part"} or not use.context.trains or frozen is None:
         return None
-    if use.marked("weights free") or use.marked("moved"):
+    if use.marked("weights free") or use.marked("moved") or _freed_later(verdicts, frozen):
         return None
     if words_of(use) != {"train"} or use.marked("norms frozen"):
         return None
@@ -48,6 +49,25 @@ def frozen_weights_only(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
     way = [(a.path, a.at, how(a, network)) for a in sorted(use.mode)[:1]]
     return verdicts.verdict(
         use, holding, "medium", [*way, (use.path, use.at, "trained through here")], Step(frozen.path, frozen.at)
+    )
+
+
+def _freed_later(verdicts: Verdicts, frozen: Mark) -> bool:
+    """Whether the same function sets ``requires_grad = True`` further down: parts that learn in turns."""
+    for scope in verdicts.machine.names.scopes(frozen.path).values():
+        if isinstance(scope.node, m.Function):
+            first, last = verdicts.range_of(scope.node)
+            if first <= frozen.at <= last and any(_frees(node) and node.at > frozen.at for node in walk(scope.node.body)):
+                return True
+    return False
+
+
+def _frees(node: m.Node) -> bool:
+    return (
+        isinstance(node, m.Assign)
+        and any(isinstance(target, m.Attr) and target.name == "requires_grad" for target in node.targets)
+        and isinstance(node.value, m.Const)
+        and node.value.value is True
     )
 
 
