@@ -491,6 +491,14 @@ def train(loader):
         loss.backward()
         optimizer.step()
 """,
+    "a graph that is only drawn": NET
+    + """
+
+def train(writer, images):
+    model = Net()
+    model.train()
+    writer.add_graph(torch.jit.trace(model, images, strict=False), [])
+""",
     "a pass that asks for the shape": NET
     + """
 

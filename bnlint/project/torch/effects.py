@@ -107,6 +107,8 @@ class Effects(Switches):
         if isinstance(target, Definition) and not switches:
             return self._own(node, target, owners)
         args = self._arguments(node)
+        if func.name == "add_graph":
+            self.forget_baked(node)
         if func.name in {"eval", "train", "requires_grad_"} and owners:
             return self._switch(node, func, owners)
         if func.name == "apply" and node.args:

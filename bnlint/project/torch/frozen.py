@@ -57,7 +57,9 @@ def _freed_later(verdicts: Verdicts, frozen: Mark) -> bool:
     for scope in verdicts.machine.names.scopes(frozen.path).values():
         if isinstance(scope.node, m.Function):
             first, last = verdicts.range_of(scope.node)
-            if first <= frozen.at <= last and any(_frees(node) and node.at > frozen.at for node in walk(scope.node.body)):
+            if first <= frozen.at <= last and any(
+                _frees(node) and node.at > frozen.at for node in walk(scope.node.body)
+            ):
                 return True
     return False
 

@@ -1,6 +1,7 @@
 """Mode switches, and the record of what networks are called in which mode."""
 
 from bnlint.facts import model as m
+from bnlint.facts.walk import calls
 from bnlint.frameworks import torch as table
 from bnlint.project.torch.evaluation import Context
 from bnlint.project.torch.settling import spoken
@@ -126,6 +127,12 @@ class Switches(Values):
                 self.state.mark(frozenset({loc}), "trained", self.path, node.at)
                 self._record_parts(use)
         return locs
+
+    def forget_baked(self, node: m.Call) -> None:
+        """``writer.add_graph(torch.jit.trace(net, x))`` only draws what was traced."""
+        inside = {call.at for call in calls(node)}
+        for key in [key for key in self.uses if key[3] == "bake" and key[1] in inside]:
+            del self.uses[key]
 
     def _record_parts(self, use: Use) -> None:
         """A training pass through a network is one through its parts: those whose weights are frozen are kept too."""
