@@ -128,7 +128,8 @@ class Inlining(Effects):
                 moved = self._moved(mode, before.mode(mine), node)
                 ends.append((mine, moved if sure else _unsure(moved)))
                 self.state.set_mode(frozenset({mine}), ends[-1][1])
-        self.state.modes.update(ends)  # a part may have a mode of its own, whatever that of the whole
+        for mine, moved in ends:  # a part may have a mode of its own, whatever that of the whole
+            self.state.modes[mine] = moved
         for loc, what in summary.gone:
             self.state.unmark(here(loc), what)
         for loc, marks in summary.marks:
