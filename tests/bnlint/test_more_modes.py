@@ -3,7 +3,7 @@
 import pytest
 
 from bnlint.config import Config
-from bnlint.examples import found_in
+from bnlint.examples import found_in, report_on
 from bnlint.rules.table import RULES
 
 DEFAULT = Config(jobs=-1)
@@ -129,3 +129,23 @@ def test_a_block_of_ones_own_puts_the_network_in_eval_mode_and_back():
     """A context manager that is given the network may do anything with it, inside."""
     body = "with evaluating(model):\n    with torch.no_grad():\n        for images, targets in loader:\n            correct += model(images).argmax(1).eq(targets).sum()\nreturn correct"
     assert reported(body) == []
+
+
+def test_a_part_of_an_object_is_called_as_the_object_calls_it():
+    """Whoever reads a message looks for ``self.net``, not for "the network"."""
+    program = (
+        "import torch\nfrom torch import nn\n\n\nclass Trainer:\n"
+        "    def __init__(self, train_loader, val_loader):\n"
+        "        self.net = nn.Sequential(nn.Linear(4, 4, bias=False), nn.BatchNorm1d(4))\n"
+        "        self.optimizer = torch.optim.Adam(self.net.parameters())\n"
+        "        self.train_loader, self.val_loader = train_loader, val_loader\n\n"
+        "    def fit(self):\n        for epoch in range(9):\n            self.train_epoch()\n            self.validate()\n\n"
+        "    def train_epoch(self):\n        for x, y in self.train_loader:\n            self.optimizer.zero_grad()\n"
+        "            (self.net(x) - y).mean().backward()\n            self.optimizer.step()\n\n"
+        "    def validate(self):\n        self.net.eval()\n        with torch.no_grad():\n"
+        "            return sum((self.net(x) - y).mean().item() for x, y in self.val_loader)\n\n\n"
+        "Trainer([], []).fit()\n"
+    )
+    (finding,) = report_on({"train.py": program}, RULES, DEFAULT).findings
+    assert finding.code == "BN102"
+    assert finding.says.startswith("self.net is still in eval mode")

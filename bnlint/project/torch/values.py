@@ -3,6 +3,7 @@
 from typing import Any
 
 from bnlint.facts import model as m
+from bnlint.facts.walk import dotted
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
 from bnlint.project.scopes import Scope
@@ -129,6 +130,7 @@ class Values:
             for owner in self.value(target.value):
                 self.state.hold(owner, target.name, locs)
                 self._forget_below(owner, target.name)
+            self.machine.name_of(locs, dotted(target) or target.name)
         elif isinstance(target, m.Item):
             for owner in self.value(target.value):
                 self.state.hold(owner, item_name(target.keys), locs)
