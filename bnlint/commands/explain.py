@@ -3,8 +3,11 @@
 import difflib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from bnlint.config import Config, find, load
 from bnlint.errors import BnlintError
+from bnlint.extensions import with_extensions
 from bnlint.report.page import page
 from bnlint.rules._base import Rule
 from bnlint.rules.table import RULES
@@ -19,13 +22,21 @@ def explain(codes: Sequence[str]) -> int:
     return 0
 
 
+def _rules() -> tuple[Rule, ...]:
+    """Our rules, and those that the configuration here names."""
+    file = find(Path.cwd())
+    config = load(file) if file is not None else Config()
+    return with_extensions(RULES, config.rules, config.folder)
+
+
 def _named(word: str) -> Rule:
-    known = {rule.meta.code.lower(): rule for rule in RULES} | {rule.meta.name: rule for rule in RULES}
+    rules = _rules()
+    known = {rule.meta.code.lower(): rule for rule in rules} | {rule.meta.name: rule for rule in rules}
     if word.lower() in known:
         return known[word.lower()]
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.4)
     hint = (
-        f"; did you mean {close[0].upper() if close[0].startswith('bn') else close[0]}?"
+        f"; did you mean {known[close[0]].meta.code if close[0] == known[close[0]].meta.code.lower() else close[0]}?"
         if close
         else "; try `bnlint rules`"
     )
@@ -34,7 +45,7 @@ def _named(word: str) -> Rule:
 
 def list_rules() -> int:
     """Print all rules, one a line."""
-    for rule in RULES:
+    for rule in _rules():
         meta = rule.meta
         frameworks = ", ".join(meta.frameworks) or "–"
         sys.stdout.write(f"{meta.code}  {meta.name:<30} {meta.severity:<8} {meta.persona:<9} {frameworks}\n")

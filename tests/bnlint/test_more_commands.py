@@ -240,6 +240,46 @@ def test_rules_may_be_listed_in_a_module_that_is_installed(folder, monkeypatch):
     assert codes == [*(rule.meta.code for rule in RULES), "XX007", "XX008"]
 
 
+@pytest.fixture
+def installed(folder, monkeypatch):
+    """A distribution with a rule, as pip would install it, and a configuration that does not name it."""
+    site = folder / "site"
+    (site / "other_rules-1.0.dist-info").mkdir(parents=True)
+    (site / "other_rules-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: other-rules\nVersion: 1.0\n"
+    )
+    (site / "other_rules-1.0.dist-info" / "entry_points.txt").write_text(
+        "[bnlint.rules]\nothers = other_rules_of_this_test\n"
+    )
+    text = (
+        OWN.format(rules="one = made('XX009')")
+        .replace('bad="x"', 'bad="import torch  # <-\\n"')
+        .replace("iter(())", "found(file, meta)")
+    )
+    found = "\n\ndef found(file, meta):\n    yield meta.finding(file.path, file.body[0].at)\n"
+    (site / "other_rules_of_this_test.py").write_text(text.replace('good="y"', 'good="\\n"') + found)
+    monkeypatch.syspath_prepend(str(site))
+    (folder / "a.py").write_text("import torch\nx.eval()\n")
+    return folder
+
+
+def test_an_installed_package_of_rules_is_off_until_it_is_named(installed, capsys):
+    """By the name of its entry point; then explain, rules and test-rule know it too."""
+    assert main(["--quiet", "a.py"]) == 0
+    assert "other_rules_of_this_test" not in sys.modules
+    assert main(["explain", "XX009"]) == 2
+    (installed / "bnlint.toml").write_text('rules = ["others"]\n')
+    capsys.readouterr()
+    assert main(["--quiet", "a.py"]) == 1
+    assert capsys.readouterr().out == "a.py:1:1: XX009 own\n"
+    assert main(["explain", "xx009"]) == 0
+    assert capsys.readouterr().out.startswith("# XX009 own\n")
+    assert main(["rules"]) == 0
+    assert "\nXX009  own" in capsys.readouterr().out
+    main(["test-rule", "others"])
+    assert "XX009 own: " in capsys.readouterr().out
+
+
 def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(tmp_path, monkeypatch):
     """The old text stays whole when the disk says no."""
     file = tmp_path / "a.py"
