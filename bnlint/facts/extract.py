@@ -48,5 +48,5 @@ def _as_python2(path: str, digest: str, text: str | bytes, error: Exception) -> 
         if isinstance(error, SyntaxError) and error.lineno:
             message = f"not valid Python 3: {error.msg}"
             return m.FileFacts(path, digest, problem=m.Problem(message, error.lineno, max(1, error.offset or 1)))
-        return m.FileFacts(path, digest, problem=m.Problem(f"cannot be decoded: {error}"))
+        return m.FileFacts(path, digest, problem=m.Problem(f"cannot be decoded: {getattr(error, 'msg', error)}"))
     return m.FileFacts(path, digest, reading.body, remarks)
