@@ -63,6 +63,15 @@ def marked(example: Example) -> list[tuple[str, int]]:
     ]
 
 
+def said(rule: Rule, rules: Sequence[Rule]) -> str:
+    """The message of a rule on its first example, for its page."""
+    for example in rule.meta.examples:
+        for finding in report_on(bad_files(example), rules).findings:
+            if finding.code == rule.meta.code:
+                return finding.says
+    return ""
+
+
 def check_example(rule: Rule, example: Example, rules: Sequence[Rule]) -> list[str]:
     """What is wrong with an example, in sentences: the rule must fire at the marks only, and not on the correction.
 

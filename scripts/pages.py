@@ -20,9 +20,7 @@ FAMILIES = {
 }
 
 
-def _index(metas: "list[Meta]") -> str:
-    from bnlint.report.page import message
-
+def _index(metas: "list[Meta]", messages: dict[str, str]) -> str:
     lines = [
         "# Rules\n",
         "*Regular* rules are on by default; *pedantic* ones are off unless asked for; *auditor* ones accept false alarms.\n",
@@ -35,7 +33,7 @@ def _index(metas: "list[Meta]") -> str:
             "|---|---|---|---|---|---|",
         ]
         lines += [
-            f"| [{m.code}]({m.code}.md) | {m.name} | {message(m.says).replace('|', '&#124;')} | {', '.join(m.frameworks)} | {m.severity} | {m.persona} |"
+            f"| [{m.code}]({m.code}.md) | {m.name} | {messages[m.code].replace('|', '&#124;')} | {', '.join(m.frameworks)} | {m.severity} | {m.persona} |"
             for m in family
         ]
         lines.append("")
@@ -44,12 +42,14 @@ def _index(metas: "list[Meta]") -> str:
 
 def rules() -> dict[str, str]:
     """One page a rule, and their list."""
+    from bnlint.examples import said
     from bnlint.report.page import page
     from bnlint.rules.table import RULES
 
     metas = sorted((rule.meta for rule in RULES), key=lambda meta: meta.code)
-    made = {f"docs/rules/{meta.code}.md": page(meta) for meta in metas}
-    return made | {"docs/rules/index.md": _index(metas)}
+    messages = {rule.meta.code: said(rule, [rule]) for rule in RULES}
+    made = {f"docs/rules/{meta.code}.md": page(meta, messages[meta.code]) for meta in metas}
+    return made | {"docs/rules/index.md": _index(metas, messages)}
 
 
 def semantics() -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bnlint.config import Config, find, load
 from bnlint.errors import BnlintError
+from bnlint.examples import said
 from bnlint.extensions import with_extensions
 from bnlint.report.page import page
 from bnlint.rules._base import Rule
@@ -18,7 +19,8 @@ def explain(codes: Sequence[str]) -> int:
     for number, code in enumerate(codes):
         if number:
             sys.stdout.write("\n")
-        sys.stdout.write(page(_named(code).meta))
+        rule = _named(code)
+        sys.stdout.write(page(rule.meta, said(rule, [rule])))
     return 0
 
 

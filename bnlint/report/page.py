@@ -12,12 +12,12 @@ _PERSONA = {
 }
 
 
-def page(meta: Meta) -> str:
-    """All that is known of a rule."""
-    return "\n".join(_lines(meta)).rstrip() + "\n"
+def page(meta: Meta, said: str = "") -> str:
+    """All that is known of a rule; `said` is its message on its own example, where somebody has run that."""
+    return "\n".join(_lines(meta, said)).rstrip() + "\n"
 
 
-def _lines(meta: Meta) -> Iterator[str]:
+def _lines(meta: Meta, said: str) -> Iterator[str]:
     yield f"# {meta.code} {meta.name}"
     yield ""
     yield f"| {'severity'} | confidence | {'default'} | frameworks | since |"
@@ -27,7 +27,7 @@ def _lines(meta: Meta) -> Iterator[str]:
     yield ""
     yield "## What it finds"
     yield ""
-    yield f"> {message(meta.says)}"
+    yield f"> {said or message(meta.says)}"
     yield ""
     if meta.notes:
         yield meta.notes
@@ -61,8 +61,11 @@ def _lines(meta: Meta) -> Iterator[str]:
 
 def message(says: str) -> str:
     """The message of a rule with its blanks named: ``{net}`` becomes *net*."""
-    parts = string.Formatter().parse(says)
-    return "".join(text + (f"*{field}*" if field else "") for text, field, _, _ in parts)
+    found, code = "", False
+    for text, field, _, _ in string.Formatter().parse(says):
+        code ^= text.count("`") % 2 == 1
+        found += text + (f"{field}" if code else f"*{field}*" if field else "")
+    return found
 
 
 def _link(reference: str) -> str:
@@ -89,26 +92,3 @@ def _files(files: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield from text.rstrip("\n").split("\n")
         yield "```"
         yield ""
-
-
-def index(metas: Sequence[Meta]) -> str:
-    """The table of all rules, in Markdown."""
-    lines = [
-        "# Rules",
-        "",
-        "| code | name | severity | default | frameworks | what it finds |",
-        "|---|---|---|---|---|---|",
-    ]
-    for meta in metas:
-        frameworks = ", ".join(meta.frameworks) or "any"
-        on = "on" if meta.persona == "regular" else meta.persona
-        says = message(meta.says).replace("|", "\\|")
-        lines.append(
-            f"| [{meta.code}]({meta.code}.md) | {meta.name} | {meta.severity} | {on} | {frameworks} | {says} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def pages(metas: Sequence[Meta]) -> dict[str, str]:
-    """File names below docs/rules/ and their contents."""
-    return {"index.md": index(metas), **{f"{meta.code}.md": page(meta) for meta in metas}}

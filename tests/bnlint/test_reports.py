@@ -11,13 +11,13 @@ import pytest
 
 from bnlint import __version__
 from bnlint.config import Config
-from bnlint.examples import read_cases, report_on
+from bnlint.examples import read_cases, report_on, said
 from bnlint.facts.collect import read_all
 from bnlint.facts.walk import calls, dotted
 from bnlint.finding import Finding, Fix, Place
 from bnlint.preview import changes_of
 from bnlint.report.model import Report
-from bnlint.report.page import pages
+from bnlint.report.page import page
 from bnlint.report.table import FORMATS, Style, render
 from bnlint.rules._base import Example, Meta, rule
 from bnlint.rules.not_analysed import not_analysed
@@ -195,13 +195,20 @@ def test_gitlab_fingerprints_are_unique(made):
 
 def test_pages_of_all_rules_have_every_section():
     """`bnlint explain` and docs/rules/ are made of them."""
-    made = pages([rule.meta for rule in RULES])
-    assert set(made) == {"index.md", *(f"{rule.meta.code}.md" for rule in RULES)}
-    for name, text in made.items():
-        if name != "index.md":
-            for section in ("What it finds", "Why it matters", "Example", "Fix safety", "How to silence it"):
-                assert f"## {section}" in text, (name, section)
-        assert not re.search(r"\{\w*\}(?![^`]*`)", text.split("## Example")[0]), name
+    for one in RULES:
+        text = page(one.meta)
+        for section in ("What it finds", "Why it matters", "Example", "Fix safety", "How to silence it"):
+            assert f"## {section}" in text, (one.meta.code, section)
+        assert not re.search(r"\{\w*\}(?![^`]*`)", text.split("## Example")[0]), one.meta.code
+
+
+def test_the_page_of_a_rule_says_what_the_rule_says():
+    """Not a template: a message whose words are filled in by the analysis would be empty there."""
+    (learning,) = (one for one in RULES if one.meta.code == "BN110")
+    words = said(learning, [learning])
+    assert len(words.split()) > 5
+    assert f"## What it finds\n\n> {words}\n" in page(learning.meta, words)
+    assert "> *what*\n" in page(learning.meta)
 
 
 def test_messages_of_all_rules_can_be_filled():
