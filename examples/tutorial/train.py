@@ -13,8 +13,10 @@ def main():
     optimizer = torch.optim.Adam(model.parameters(), 0.003)
     for epoch in range(30):
         train_epoch(model, batches(epoch, 2048), optimizer)
-    print(f"accuracy on shuffled test data: {evaluate(model, batches(100, 1024)):.2f}")
-    print(f"accuracy on test data in folders: {evaluate(model, batches(100, 1024, by_class=True)):.2f}")
+    shuffled = evaluate(model, batches(100, 1024))
+    in_folders = evaluate(model, batches(100, 1024, by_class=True))
+    print(f"accuracy on shuffled test data: {shuffled:.2f}")
+    print(f"accuracy on test data in folders: {in_folders:.2f}")
     torch.save(model.state_dict(), "weights.pt")
 
 

@@ -157,6 +157,14 @@ def test_the_rule_of_the_page_holds_its_examples(folder):
     assert (folder / "src" / "train.py").read_text() == "import torch\nnew_norm(3).eval()\n"
 
 
+def test_what_is_believed_is_printed_as_the_page_shows_it(folder):
+    """In the project of the tutorial."""
+    shutil.copytree(ROOT / "examples" / "tutorial", folder / "flowers")
+    ((_, body),) = blocks("how-it-decides.md", "console")
+    command, _, printed = body.removeprefix("$ ").partition("\n")
+    assert run(command, cwd=folder / "flowers").stdout == printed
+
+
 def console(page):
     """Commands of a page with what they print, and the files between them, in order."""
     text = (ROOT / "docs" / page).read_text("utf-8")
