@@ -20,7 +20,17 @@ from typing import Any, NamedTuple
 
 from benchmarks.machine import describe
 
-ALL_RULES = ("--isolated", "--persona", "auditor", "--min-severity", "note", "--min-confidence", "low", "-q")
+ALL_RULES = (
+    "--isolated",
+    "--no-whole-project",
+    "--persona",
+    "auditor",
+    "--min-severity",
+    "note",
+    "--min-confidence",
+    "low",
+    "-q",
+)
 PEERS = {
     "torch-preflight": ("torch-preflight", "check"),
     "TorchFix": ("torchfix", "--select", "ALL", "--jobs", "1"),
