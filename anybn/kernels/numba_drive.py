@@ -183,14 +183,29 @@ def apply(this: Job, line: NDArray[Any]) -> None:
 def _statistics(
     this: Job, eps: float, scale: Vector, offset: Vector, line: NDArray[Any], mean: Vector, m2: Vector
 ) -> None:
-    """Set mean, m2 and line from the sums; once more with a better shift where the first one was far away."""
-    shift = np.empty(mean.size)
-    nf.first_of_channel(this.kind, this.addresses[0], (this.loops.starts[0][0], *this.loops.strides[0]), shift)
-    for last in (False, True):
+    """Set mean, m2 and line from the sums; once more with a better shift, or exactly, where that is not enough."""
+    loops, every = this.loops, (0, mean.size)
+    shift, redo = np.empty_like(mean), np.empty(mean.size, np.uint8)
+    walks = [(this.kind, this.addresses[0], (start[0], *loops.strides[0]), loops.inner, loops.length) for start in loops.starts]
+    nf.sample(*walks[0], loops.rows, every, shift)
+
+    def finish(channels: tuple[int, int], sums: Vector, squares: Vector, last: bool) -> int:
+        return nf.finish(channels, loops.values, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, last)
+
+    sums, squares = _sum(this, shift)
+    found = finish(every, sums, squares, False)
+    if found == nf.AGAIN:
         sums, squares = _sum(this, shift)
-        count, channels = this.loops.values, (0, mean.size)
-        if not nf.finish(channels, count, eps, scale, offset, shift, sums, squares, line, mean, m2, last):
-            return
+        found = finish(every, sums, squares, False)
+    if found == nf.DONE:
+        return
+    for c in np.flatnonzero(redo):
+        total = np.zeros(2)
+        for walk in walks:
+            npl.sums_exact(*walk, c, (0, loops.rows), shift, sums, squares)
+            total += sums[c], squares[c]
+        sums[c], squares[c] = total
+        finish((c, c + 1), sums, squares, True)
 
 
 def places(found: Loops) -> tuple[Strides, ...]:
@@ -215,7 +230,7 @@ def forward(this: Job, eps: float, scale: Vector, offset: Vector) -> tuple[Vecto
     if not found.planes and this.threads == 1 and len(found.starts) == 1:
         x, y = places(found)
         nf.forward_rows(
-            this.kind, *this.addresses, x[:4], y[:4], found.inner, found.rows, this.copies, eps, scale, offset, mean, m2
+            this.kind, *this.addresses, (*x[:4], 1), y[:4], found.inner, found.rows, this.copies, eps, scale, offset, mean, m2
         )
         return mean, m2
     line = blank_line(this, 3)

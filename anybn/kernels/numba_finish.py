@@ -10,20 +10,32 @@ rounded to the computing type; what rounding took is in the height, so a large m
 import numpy as np
 
 from anybn.kernels.compiled import compile_cached
-from anybn.kernels.numba_planes import apply_planes, row_start, sums_planes
+from anybn.kernels.numba_planes import apply_planes, row_start, sums_exact, sums_planes
 from anybn.kernels.numba_rows import apply_rows, sums_rows
 from anybn.kernels.simd import load_one, pointer
 
-FAR = 64.0
-"""A shift more than 8 deviations from the mean is replaced by the mean, and the sums are taken again."""
+FAR = 4.0
+"""A shift more than 2 deviations from the mean is replaced by the mean, and the sums are taken again."""
+
+SAMPLES = 8  # of each channel, whose mean is the shift
+DONE, AGAIN, EXACT = 0, 1, 2
+"""What `finish` says of a channel: its sums are good; their shift was moved; they overflowed (or some number is not finite)."""
 
 
 @compile_cached
-def first_of_channel(kind, x, strides, shift):
-    """Take one element of each channel as its shift."""
-    data, step = pointer(kind, x), strides[3]  # the channel's, for rows and planes alike
-    for c in range(shift.size):
-        shift[c] = load_one(data, strides[0] + c * step)
+def sample(kind, x, strides, inner, length, rows, channels, shift):
+    """Set each channel's shift to the mean of some numbers from all over it."""
+    data, element = pointer(kind, x), strides[4]
+    few = min(SAMPLES, rows * length)
+    places = np.empty(few, np.int64)
+    for i in range(few):
+        places[i] = row_start(strides, inner, i * rows // few, 0) + (2 * i + 1) * length // (2 * few) * element
+    for c in range(channels[0], channels[1]):
+        at = c * strides[3]
+        first, rest = np.float64(load_one(data, places[0] + at)), 0.0  # so that a constant's mean is itself
+        for i in range(1, few):
+            rest += load_one(data, places[i] + at) - first
+        shift[c] = first + rest / few
 
 
 @compile_cached
@@ -46,23 +58,42 @@ def unfold(line, channels, folded):
 
 
 @compile_cached
-def finish(channels, count, eps, scale, offset, shift, sums, squares, line, mean, m2, last):
-    """Set mean, m2 and line of these channels; return whether a shift was moved and the sums must be taken again."""
-    again, width = False, line.size // 3
+def finish(channels, count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, last):
+    """Set mean, m2 and line of these channels where their sums are good; set ``redo`` and return its largest."""
+    worst, width = DONE, line.size // 3
     for c in range(channels[0], channels[1]):
         move = sums[c] / count
         deviations = squares[c] - sums[c] * move
         center = shift[c] + move
         line[c] = center
-        if not last and move * move * count > FAR * deviations and line[c] != shift[c]:
+        redo[c] = DONE
+        if not last and not np.isfinite(deviations):
+            redo[c] = EXACT
+        elif not last and move * move * count > FAR * deviations and line[c] != shift[c]:
             shift[c] = line[c]
-            again = True
+            redo[c] = AGAIN
+        worst = max(worst, redo[c])
+        if redo[c] != DONE:
             continue
         mean[c], m2[c] = center, deviations
         slope = (scale[c] if scale.size else 1.0) / np.sqrt(deviations / count + eps)
         line[width + c] = slope
         line[2 * width + c] = (offset[c] if offset.size else 0.0) - ((shift[c] - line[c]) + move) * slope
-    return again
+    return worst
+
+
+@compile_cached
+def settle(kind, x, strides, inner, length, channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo):
+    """Take the sums of the channels that `finish` did not like once more, and finish them; rows are of one start."""
+    count = rows * length
+    for c in range(channels[0], channels[1]):
+        if redo[c] == AGAIN:
+            sums[c] = squares[c] = 0.0
+            sums_planes(kind, x, strides, inner, length, (c, c + 1), (0, rows), shift, sums, squares)
+            finish((c, c + 1), count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False)
+        if redo[c] != DONE:
+            sums_exact(kind, x, strides, inner, length, c, (0, rows), shift, sums, squares)
+            finish((c, c + 1), count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, True)
 
 
 @compile_cached
@@ -70,18 +101,18 @@ def forward_planes(
     kind, x, y, x_strides, y_strides, inner, length, channels, rows, tile, eps, scale, offset, line, mean, m2
 ):
     """Sums, line and y of these channels, a tile at a time, so that y is computed from what is still in the cache."""
-    width, count, data = mean.size, rows * length, pointer(kind, x)
-    shift, sums, squares = np.empty(width), np.zeros(width), np.zeros(width)
+    width, count = mean.size, rows * length
+    shift, redo = np.empty(width, mean.dtype), np.empty(width, np.uint8)
+    sums, squares = np.zeros(width), np.zeros(width)
     for first in range(channels[0], channels[1], tile):
         some = (first, min(first + tile, channels[1]))
-        for c in range(some[0], some[1]):
-            shift[c] = load_one(data, row_start(x_strides, inner, 0, c))
+        sample(kind, x, x_strides, inner, length, rows, some, shift)
         sums_planes(kind, x, x_strides, inner, length, some, (0, rows), shift, sums, squares)
-        if finish(some, count, eps, scale, offset, shift, sums, squares, line, mean, m2, False):
-            sums[some[0] : some[1]] = 0.0
-            squares[some[0] : some[1]] = 0.0
-            sums_planes(kind, x, x_strides, inner, length, some, (0, rows), shift, sums, squares)
-            finish(some, count, eps, scale, offset, shift, sums, squares, line, mean, m2, True)
+        if finish(some, count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False) != DONE:
+            settle(
+                kind, x, x_strides, inner, length, some, rows, eps, scale, offset,
+                shift, sums, squares, line, mean, m2, redo,
+            )  # fmt: skip
         apply_planes(kind, x, y, x_strides, y_strides, inner, length, some, (0, rows), line)
 
 
@@ -94,7 +125,7 @@ def sums_copies(kind, x, strides, inner, rows, copies, shift, sums, squares):
         sums_rows(kind, x, strides, inner, (0, width), (0, rows), shift, sums, squares)
         return
     wide = width * copies
-    shifts, s, q = np.empty(wide), np.zeros(wide), np.zeros(wide)
+    shifts, s, q = np.empty(wide, shift.dtype), np.zeros(wide), np.zeros(wide)
     unfold(shift, width, shifts)
     whole, packed = rows // copies, (strides[0], 0, wide, 1)
     sums_rows(kind, x, packed, rows, (0, wide), (0, whole), shifts, s, q)
@@ -105,16 +136,22 @@ def sums_copies(kind, x, strides, inner, rows, copies, shift, sums, squares):
 
 @compile_cached
 def forward_rows(kind, x, y, x_strides, y_strides, inner, rows, copies, eps, scale, offset, mean, m2):
-    """Sums, line and y in one call, for one thread."""
-    width = mean.size
-    line, shift, sums, squares = np.empty(3 * width, mean.dtype), np.empty(width), np.empty(width), np.empty(width)
-    first_of_channel(kind, x, x_strides, shift)
-    channels = (0, width)
-    sums_copies(kind, x, x_strides, inner, rows, copies, shift, sums, squares)
-    if finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, False):
-        sums_copies(kind, x, x_strides, inner, rows, copies, shift, sums, squares)
-        finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, True)
-    apply_rows(kind, x, y, x_strides, y_strides, inner, channels, (0, rows), line)
+    """Sums, line and y in one call, for one thread; x_strides has an element's step of 1 at its end."""
+    width, channels, walk = mean.size, (0, mean.size), x_strides[:4]
+    line, shift, redo = np.empty(3 * width, mean.dtype), np.empty(width, mean.dtype), np.empty(width, np.uint8)
+    sums, squares = np.empty(width), np.empty(width)
+    sample(kind, x, x_strides, inner, 1, rows, channels, shift)
+    sums_copies(kind, x, walk, inner, rows, copies, shift, sums, squares)
+    found = finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False)
+    if found == AGAIN:
+        sums_copies(kind, x, walk, inner, rows, copies, shift, sums, squares)
+        found = finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False)
+    if found != DONE:
+        for c in range(width):
+            if redo[c] != DONE:
+                sums_exact(kind, x, x_strides, inner, 1, c, (0, rows), shift, sums, squares)
+                finish((c, c + 1), rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, True)
+    apply_rows(kind, x, y, walk, y_strides, inner, channels, (0, rows), line)
 
 
 @compile_cached

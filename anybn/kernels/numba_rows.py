@@ -1,7 +1,7 @@
 """Compiled loops over data whose innermost axis is the channel (channels last, and plain ``(N, C)``).
 
-An operand is an address and ``strides = (start, outer, inner, channel)`` in elements. Eight rows are taken together, so that the
-accumulators of sixteen channels stay in registers for eight loads.
+An operand is an address and ``strides = (start, outer, inner, channel)`` in elements. Sixteen rows are taken together: the
+partial sums of sixteen channels stay in registers, in the computing type, and are added up in float64 (see `anybn.kernels.numba_planes`).
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -13,6 +13,7 @@ from anybn.kernels.compiled import compile_cached
 from anybn.kernels.simd import (
     LANES,
     add,
+    blank_from,
     load,
     load_one,
     load_part,
@@ -27,7 +28,7 @@ from anybn.kernels.simd import (
     to_wide,
 )
 
-TOGETHER = 8
+TOGETHER = 16  # rows that are added up in the computing type
 RUN = 64  # rows written in ascending order, so that each run is one stream of memory
 FLAT = (
     1 << 18
@@ -37,28 +38,30 @@ BLOCK = 1024  # channels whose accumulators are in use at a time: they stay in t
 
 @compile_cached
 def _sum_rows(x, at, inner, count, channels, shift, sums, squares):
-    """Add ``count`` rows, ``inner`` apart, the first channel at ``at``."""
+    """Add ``count`` rows, ``inner`` apart, the first channel at ``at``: in the computing type, and their sums in float64."""
     c = channels[0]
     while c + LANES <= channels[1]:
-        k, s, q = load(shift, c), load(sums, c), load(squares, c)
+        k = load(shift, c)
+        s = q = blank_from(k, 0)
         i = at + c
         for _ in range(count):
-            d = subtract(to_wide(load(x, i)), k)
+            d = subtract(load(x, i), k)
             s, q = add(s, d), multiply_add(d, d, q)
             i += inner
-        store(sums, c, s)
-        store(squares, c, q)
+        store(sums, c, add(load(sums, c), to_wide(s)))
+        store(squares, c, add(load(squares, c), to_wide(q)))
         c += LANES
     rest = channels[1] - c
     if rest > 0:
-        k, s, q = load_part(shift, c, rest), load_part(sums, c, rest), load_part(squares, c, rest)
+        k = load_part(shift, c, rest)
+        s = q = blank_from(k, 0)
         i = at + c
         for _ in range(count):
-            d = subtract(to_wide(load_part(x, i, rest)), k)
+            d = subtract(load_part(x, i, rest), k)
             s, q = add(s, d), multiply_add(d, d, q)
             i += inner
-        store_part(sums, c, rest, s)
-        store_part(squares, c, rest, q)
+        store_part(sums, c, rest, add(load_part(sums, c, rest), to_wide(s)))
+        store_part(squares, c, rest, add(load_part(squares, c, rest), to_wide(q)))
 
 
 @compile_cached
