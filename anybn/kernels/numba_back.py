@@ -66,7 +66,7 @@ def backward_evaluate(
 
 def _gradient_sums(this: Job, center: Vector) -> NDArray[np.float64]:
     """Return the sums of dy, dy * d and d, per channel."""
-    centers = np.tile(center.astype(np.float64), this.copies)
+    centers = np.tile(center, this.copies)
     total = np.zeros((this.threads, 3, this.width))
     dy, x = this.addresses[:2]
 
@@ -80,7 +80,15 @@ def _gradient_sums(this: Job, center: Vector) -> NDArray[np.float64]:
 
     deal(this, work)
     sums = total[0] if this.threads == 1 else total.sum(axis=0)
-    return np.stack([fold(this, one) for one in sums]) if this.copies > 1 else sums
+    sums = np.stack([fold(this, one) for one in sums]) if this.copies > 1 else sums
+    for c in np.flatnonzero(~np.isfinite(sums.sum(axis=0))):
+        sums[:, c] = 0.0
+        for start in this.loops.starts:
+            walks = [(begin, *strides) for begin, strides in zip(start[:2], this.loops.strides[:2], strict=True)]
+            ng.gradient_sums_exact(
+                this.kind, dy, x, *walks, this.loops.inner, this.loops.length, c, this.loops.rows, center, sums
+            )
+    return sums
 
 
 def _gradient_apply(this: Job, line: NDArray[Any]) -> None:

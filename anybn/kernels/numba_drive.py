@@ -186,7 +186,10 @@ def _statistics(
     """Set mean, m2 and line from the sums; once more with a better shift, or exactly, where that is not enough."""
     loops, every = this.loops, (0, mean.size)
     shift, redo = np.empty_like(mean), np.empty(mean.size, np.uint8)
-    walks = [(this.kind, this.addresses[0], (start[0], *loops.strides[0]), loops.inner, loops.length) for start in loops.starts]
+    walks = [
+        (this.kind, this.addresses[0], (start[0], *loops.strides[0]), loops.inner, loops.length)
+        for start in loops.starts
+    ]
     nf.sample(*walks[0], loops.rows, every, shift)
 
     def finish(channels: tuple[int, int], sums: Vector, squares: Vector, last: bool) -> int:
@@ -230,7 +233,18 @@ def forward(this: Job, eps: float, scale: Vector, offset: Vector) -> tuple[Vecto
     if not found.planes and this.threads == 1 and len(found.starts) == 1:
         x, y = places(found)
         nf.forward_rows(
-            this.kind, *this.addresses, (*x[:4], 1), y[:4], found.inner, found.rows, this.copies, eps, scale, offset, mean, m2
+            this.kind,
+            *this.addresses,
+            (*x[:4], 1),
+            y[:4],
+            found.inner,
+            found.rows,
+            this.copies,
+            eps,
+            scale,
+            offset,
+            mean,
+            m2,
         )
         return mean, m2
     line = blank_line(this, 3)

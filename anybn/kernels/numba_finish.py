@@ -83,7 +83,9 @@ def finish(channels, count, eps, scale, offset, shift, sums, squares, line, mean
 
 
 @compile_cached
-def settle(kind, x, strides, inner, length, channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo):
+def settle(
+    kind, x, strides, inner, length, channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo
+):
     """Take the sums of the channels that `finish` did not like once more, and finish them; rows are of one start."""
     count = rows * length
     for c in range(channels[0], channels[1]):

@@ -11,7 +11,7 @@ because a batch of one cancels exactly inside the brackets. The formula is that 
 import numpy as np
 
 from anybn.kernels.compiled import compile_cached
-from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, row_start
+from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, GROUP, RUN, flush, row_start
 from anybn.kernels.simd import (
     LANES,
     add,
@@ -30,52 +30,59 @@ from anybn.kernels.simd import (
     store_part,
     subtract,
     to_boundary,
-    to_wide,
 )
 
 
 @compile_cached
-def _row_sums(dy, x, start, at, length, center, step, work, slot, stride):
-    g, p, m, k = load(work, slot), load(work, slot + stride), load(work, slot + 2 * stride), everywhere(center)
+def _run_sums(dy, x, start, at, length, center, step, part, slot, stride):
+    g, p, m, k = load(part, slot), load(part, slot + stride), load(part, slot + 2 * stride), everywhere(center)
     i = 0
     while i < length - (LANES - 1):
         if step != 0:
             fetch_ahead(x, at + i + step)
             fetch_ahead(dy, start + i + step)
-        d, e = subtract(to_wide(load(x, at + i)), k), to_wide(load(dy, start + i))
+        d, e = subtract(load(x, at + i), k), load(dy, start + i)
         g, p, m = add(g, e), multiply_add(d, e, p), add(m, d)
         i += LANES
     rest = length - i
     if rest > 0:
-        d = blank_from(subtract(to_wide(load_part(x, at + i, rest)), k), rest)
-        e = to_wide(load_part(dy, start + i, rest))
+        d = blank_from(subtract(load_part(x, at + i, rest), k), rest)
+        e = load_part(dy, start + i, rest)
         g, p, m = add(g, e), multiply_add(d, e, p), add(m, d)
-    store(work, slot, g)
-    store(work, slot + stride, p)
-    store(work, slot + 2 * stride, m)
+    store(part, slot, g)
+    store(part, slot + stride, p)
+    store(part, slot + 2 * stride, m)
 
 
 @compile_cached
-def _row_sums_strided(dy, x, start, at, length, dy_step, x_step, center, work, slot, stride):
+def _row_sums_exact(dy, x, start, at, length, dy_step, x_step, center, wide, slot, stride):
     g = p = m = 0.0
     for i in range(length):
         d, e = np.float64(load_one(x, at + i * x_step)) - center, np.float64(load_one(dy, start + i * dy_step))
         g += e
         p += d * e
         m += d
-    store_one(work, slot, load_one(work, slot) + g)
-    store_one(work, slot + stride, load_one(work, slot + stride) + p)
-    store_one(work, slot + 2 * stride, load_one(work, slot + 2 * stride) + m)
+    wide[slot] += g
+    wide[slot + stride] += p
+    wide[slot + 2 * stride] += m
 
 
 @compile_cached
 def gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner_rows, length, channels, rows, center, sums):
     """Add to ``sums[0..2, c]`` the sums of dy, dy * d and d over these rows of these channels."""
+    for first in range(channels[0], channels[1], GROUP):
+        some = (first, min(first + GROUP, channels[1]))
+        _sums_group(kind, dy, x, dy_strides, x_strides, inner_rows, length, some, rows, center, sums)
+
+
+@compile_cached
+def _sums_group(kind, dy, x, dy_strides, x_strides, inner_rows, length, channels, rows, center, sums):
     count = channels[1] - channels[0]
     stride = count * LANES
-    lanes = np.zeros(3 * stride)
-    gradient, data, work = pointer(kind, dy), pointer(kind, x), memory(lanes)
+    part, wide = np.zeros(3 * stride, center.dtype), np.zeros(3 * stride)
+    gradient, data, work = pointer(kind, dy), pointer(kind, x), memory(part)
     fetch = length >= FETCH_FROM and dy_strides == x_strides
+    every = max(1, RUN // (LANES * -(-length // LANES)))
     for r in range(rows[0], rows[1]):
         start = row_start(dy_strides, inner_rows, r, channels[0])
         at = row_start(x_strides, inner_rows, r, channels[0])
@@ -87,17 +94,42 @@ def gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner_rows, length,
                     step = x_strides[3]
                 elif fetch and r + 1 < rows[1]:
                     step = row_start(x_strides, inner_rows, r + 1, channels[0]) - at
-                _row_sums(gradient, data, start, at, length, np.float64(center[c]), step, work, slot, stride)
+                for i in range(0, length, RUN):
+                    n = min(RUN, length - i)
+                    _run_sums(gradient, data, start + i, at + i, n, center[c], step, work, slot, stride)
+                    if length > RUN:
+                        for k in range(3):
+                            flush(part, wide, k * stride + slot, k * stride + slot + LANES)
             else:
-                steps = dy_strides[4], x_strides[4]
-                _row_sums_strided(
-                    gradient, data, start, at, length, steps[0], steps[1], np.float64(center[c]), work, slot, stride
-                )
+                k = np.float64(center[c])
+                _row_sums_exact(gradient, data, start, at, length, dy_strides[4], x_strides[4], k, wide, slot, stride)
             start += dy_strides[3]
             at += x_strides[3]
+        if length <= RUN and (r - rows[0] + 1) % every == 0:
+            flush(part, wide, 0, 3 * stride)
+    flush(part, wide, 0, 3 * stride)
     for k in range(3):
         for j in range(count):
-            sums[k, channels[0] + j] += lanes[k * stride + j * LANES : k * stride + (j + 1) * LANES].sum()
+            sums[k, channels[0] + j] += wide[k * stride + j * LANES : k * stride + (j + 1) * LANES].sum()
+
+
+@compile_cached
+def gradient_sums_exact(kind, dy, x, dy_strides, x_strides, inner_rows, length, channel, rows, center, sums):
+    """Add to ``sums`` of one channel, in float64 from the first number on: no value is too large, no stride odd."""
+    gradient, data, wide = pointer(kind, dy), pointer(kind, x), np.zeros(3)
+    for r in range(rows):
+        start = row_start(dy_strides, inner_rows, r, channel)
+        at = row_start(x_strides, inner_rows, r, channel)
+        steps = dy_strides[4], x_strides[4]
+        _row_sums_exact(gradient, data, start, at, length, steps[0], steps[1], np.float64(center[channel]), wide, 0, 1)
+    for k in range(3):
+        sums[k, channel] += wide[k]
+
+
+@compile_cached
+def overflown(sums, channel):
+    """Whether a sum of this channel is not finite: float32 overflowed, or some number is not."""
+    return not np.isfinite(sums[0, channel] + sums[1, channel] + sums[2, channel])
 
 
 @compile_cached
@@ -167,5 +199,9 @@ def backward_planes(
     for first in range(channels[0], channels[1], tile):
         some = (first, min(first + tile, channels[1]))
         gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner, length, some, (0, rows), center, sums)
+        for c in range(some[0], some[1]):
+            if overflown(sums, c):
+                sums[:, c] = 0.0
+                gradient_sums_exact(kind, dy, x, dy_strides, x_strides, inner, length, c, rows, center, sums)
         gradient_finish(some, rows * length, eps, scale, center, m2, sums, line, d_scale, d_offset)
         gradient_apply_planes(kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner, length, some, (0, rows), line)

@@ -10,6 +10,7 @@ from anybn.kernels.numba_rows import BLOCK, FLAT, RUN, padded
 from anybn.kernels.simd import (
     LANES,
     add,
+    blank_from,
     load,
     load_one,
     load_part,
@@ -25,35 +26,36 @@ from anybn.kernels.simd import (
     to_wide,
 )
 
-TOGETHER = 4  # two operands: more rows at a time are more streams than the processor looks ahead on
+TOGETHER = 8  # two operands: more rows at a time are more streams than the processor looks ahead on
 
 
 @compile_cached
-def _sum_rows(dy, x, start, at, dy_inner, x_inner, count, channels, center, work, width):
+def _sum_rows(dy, x, start, at, dy_inner, x_inner, count, channels, center, sums, width):
     for c in range(channels[0], channels[1], LANES):
         n = min(LANES, channels[1] - c)
         i, o = at + c, start + c
         if n == LANES:
-            k, g, p, m = load(center, c), load(work, c), load(work, width + c), load(work, 2 * width + c)
+            k = load(center, c)
+            g = p = m = blank_from(k, 0)
             for _ in range(count):
-                d, e = subtract(to_wide(load(x, i)), k), to_wide(load(dy, o))
+                d, e = subtract(load(x, i), k), load(dy, o)
                 g, p, m = add(g, e), multiply_add(d, e, p), add(m, d)
                 i += x_inner
                 o += dy_inner
-            store(work, c, g)
-            store(work, width + c, p)
-            store(work, 2 * width + c, m)
+            store(sums, c, add(load(sums, c), to_wide(g)))
+            store(sums, width + c, add(load(sums, width + c), to_wide(p)))
+            store(sums, 2 * width + c, add(load(sums, 2 * width + c), to_wide(m)))
         else:
-            k, g = load_part(center, c, n), load_part(work, c, n)
-            p, m = load_part(work, width + c, n), load_part(work, 2 * width + c, n)
+            k = load_part(center, c, n)
+            g = p = m = blank_from(k, 0)
             for _ in range(count):
-                d, e = subtract(to_wide(load_part(x, i, n)), k), to_wide(load_part(dy, o, n))
+                d, e = subtract(load_part(x, i, n), k), load_part(dy, o, n)
                 g, p, m = add(g, e), multiply_add(d, e, p), add(m, d)
                 i += x_inner
                 o += dy_inner
-            store_part(work, c, n, g)
-            store_part(work, width + c, n, p)
-            store_part(work, 2 * width + c, n, m)
+            store_part(sums, c, n, add(load_part(sums, c, n), to_wide(g)))
+            store_part(sums, width + c, n, add(load_part(sums, width + c, n), to_wide(p)))
+            store_part(sums, 2 * width + c, n, add(load_part(sums, 2 * width + c, n), to_wide(m)))
 
 
 @compile_cached
