@@ -121,6 +121,12 @@ def of(x: Array, *others: Array | None) -> Space:
     return space
 
 
+def settled(x: Array) -> bool:
+    """Whether x's type has been met before, and its values are there now: no compiler, vmap or lazy library."""
+    space = _SPACES.get(type(x))
+    return space is not None and not space.library.traced(x)
+
+
 def _find(x: Array) -> Space:
     kind = type(x)
     if kind.__module__.startswith("numpy") and kind.__name__ in ("MaskedArray", "matrix"):

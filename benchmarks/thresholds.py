@@ -13,7 +13,7 @@ def tiles() -> None:
     x = np.random.default_rng(0).standard_normal((32, 256, 14, 14), dtype=np.float32)
     for size in (64, 128, 256, 512, 1024, 2048):
         numba_drive.TILE_BYTES = size * 1024
-        numba_drive._walk.cache_clear()
+        numba_drive.walk_of.cache_clear()
         times = side_by_side({"forward": lambda: anybn.batch_norm(x, training=True)}, seconds=1)
         print(f"tile {size:5} KiB  {times['forward'].best * 1e3:.3f} ms")
 
@@ -21,7 +21,7 @@ def tiles() -> None:
 def threads() -> None:
     """Time with one and with two threads against the size."""
     numba_drive.PER_THREAD = 1
-    numba_drive._walk.cache_clear()
+    numba_drive.walk_of.cache_clear()
     for channels in (4, 8, 16, 32, 64, 128):
         x = np.random.default_rng(0).standard_normal((16, channels, 32, 32), dtype=np.float32)
         best = []

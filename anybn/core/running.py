@@ -1,5 +1,7 @@
 """The only place where running statistics move, for every path, so that each preset is the same on every kernel."""
 
+import math
+from collections.abc import Callable
 from math import expm1, inf, log
 from typing import NamedTuple
 
@@ -125,16 +127,45 @@ def _cast(xp: Namespace, x: Array, dtype: Dtype) -> Array:
 def _moved(
     xp: Namespace, state: RunningStats, batch: Batch, semantics: Semantics, steps: Array, eps: float
 ) -> RunningStats:
-    def weight(debias: bool) -> Array:
-        return _first(xp, weight_of_new(xp, steps, semantics.decay, debias, state.mean), steps, semantics)
-
-    mean_weight = weight(semantics.debias != "none")
+    mean_weight, var_weight = weights(xp, semantics, steps, state.mean)
     mean = _blend(xp, state.mean, batch.mean, mean_weight, batch.usable)
     if semantics.renorm is not None:
         return _renormed(xp, state._replace(mean=mean, steps=steps), batch, semantics.renorm, mean_weight, eps)
-    var_weight = mean_weight if semantics.debias != "mean" else weight(False)
     var = _blend(xp, state.var, batch.var, var_weight, batch.usable)
     return state._replace(mean=mean, var=var, steps=steps)
+
+
+def weights(xp: Namespace, semantics: Semantics, steps: Array, like: Array) -> tuple[Array, Array]:
+    """Return the weights in the running mean and variance of the batch that makes step number ``steps``; numbers for a number."""
+
+    def weight(debias: bool) -> Array:
+        return _first(xp, weight_of_new(xp, steps, semantics.decay, debias, like), steps, semantics)
+
+    mean = weight(semantics.debias != "none")
+    return mean, mean if semantics.debias != "mean" else weight(False)
+
+
+class Rule(NamedTuple):
+    """`update` as a few numbers, for a kernel that moves the statistics in the same go as it computes y.
+
+    ``new = old * (1 - weight) + batch * weight`` with ``weights(steps)`` for mean and variance (the old value itself for weight 0,
+    the batch's for 1), the variance being ``m2 / count * correction``, each step rounded to the state's dtype.
+    """
+
+    weights: Callable[[int], tuple[float, float]]
+    correction: float
+
+
+def rule(semantics: Semantics, count: int) -> Rule | None:
+    """Return the semantics' update as numbers, or None where it is more than that."""
+    plain = semantics.normalize_by == "batch" and semantics.first != "ignore" and semantics.renorm is None
+    if not plain or count < 2 or len(semantics.corrections) > 1:
+        return None
+    correction = math.prod(count / (count - one if count > one else 1) for one in semantics.corrections)
+    if semantics.decay is not None and semantics.debias == "none" and semantics.first == "blend":
+        fixed = 1.0 - semantics.decay, 1.0 - semantics.decay
+        return Rule(lambda _: fixed, correction)
+    return Rule(lambda steps: weights(None, semantics, steps, None), correction)
 
 
 def _first(xp: Namespace, weight: Array, steps: Array, semantics: Semantics) -> Array:

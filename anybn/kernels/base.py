@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from anybn._typing import Array, Namespace
+from anybn.core.running import Rule
 from anybn.plan import Plan
-from anybn.state import Gradients, Moments, Params
+from anybn.state import Gradients, Moments, Params, RunningStats
 
 Op = Literal["forward", "evaluate", "moments", "backward", "backward_evaluate"]
 """forward: normalise by the batch. evaluate: normalise by given statistics. moments: the statistics alone.
@@ -97,6 +98,26 @@ class BackwardEvaluate(Protocol):
     ) -> Gradients: ...
 
 
+class Lane(Protocol):
+    """A whole call of `batch_norm` on arrays like those of an earlier one, for which every check has been made.
+
+    It looks itself whether these arrays are indeed like those (but for x's type, shape and dtype, which it was chosen by), and
+    returns None where not: the call then goes the long way.
+    """
+
+    def __call__(
+        self, x: Array, params: Params, state: RunningStats | None, /
+    ) -> tuple[Array, RunningStats | None] | None: ...
+
+
+class Settled(NamedTuple):
+    """What a `Lane` is made for: the request, eps, and how the running statistics move (None: they are used, not moved)."""
+
+    request: Request
+    eps: float
+    rule: Rule | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kernel:
     """One row of the kernel table.
@@ -113,6 +134,9 @@ class Kernel:
         Version of `anybn` that has it first.
     tolerance : float
         Largest difference to the portable kernel in y, for inputs of standard deviation 1, in float32.
+    lane : callable or None
+        ``lane(settled)`` returns a `Lane` for calls of ``forward`` (or ``evaluate``) without weights: a small input is normalised in
+        less time than the checks take.
     """
 
     name: str
@@ -124,6 +148,7 @@ class Kernel:
     moments: MomentsOnly | None = None
     backward: Backward | None = None
     backward_evaluate: BackwardEvaluate | None = None
+    lane: Callable[[Settled], Lane] | None = None
 
     @property
     def ops(self) -> tuple[Op, ...]:

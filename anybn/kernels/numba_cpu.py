@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from anybn._typing import Array
-from anybn.kernels.base import Kernel, Request
+from anybn.kernels.base import Kernel, Lane, Request, Settled
 from anybn.state import Gradients, Moments, Params
 
 DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
@@ -190,6 +190,13 @@ def _gradients(request: Request, dx: Array, params: Params, found: tuple[Any, An
     return Gradients(dx, scale, offset)
 
 
+def lane(settled: Settled) -> Lane:
+    """Calls like an earlier one, in one go."""
+    from anybn.kernels import numpy_lane
+
+    return numpy_lane.lane(settled)
+
+
 NUMBA = Kernel(
     name="numba",
     refuses=refuses,
@@ -200,4 +207,5 @@ NUMBA = Kernel(
     moments=moments,
     backward=backward,
     backward_evaluate=backward_evaluate,
+    lane=lane,
 )

@@ -55,7 +55,7 @@ class Part(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def _walk(dtype: str, shape: tuple[int, ...], axis: tuple[int, ...], strides: tuple[Strides, ...], unit: int) -> Job:
+def walk_of(dtype: str, shape: tuple[int, ...], axis: tuple[int, ...], strides: tuple[Strides, ...], unit: int) -> Job:
     """Return the job without addresses; ``threads`` is how many its size is worth."""
     found = loops(shape, axis, tuple(tuple(step // unit for step in one) for one in strides))
     assert found is not None
@@ -78,7 +78,7 @@ def job(
     threads: Callable[[], int],
 ) -> Job:
     """Return the job of operands with these strides (in steps of ``unit``); `threads` is only asked where it matters."""
-    kind, found, copies, tile, most, _ = _walk(dtype, plan.shape, plan.axis, strides, unit)
+    kind, found, copies, tile, most, _ = walk_of(dtype, plan.shape, plan.axis, strides, unit)
     return Job(kind, found, copies, tile, 1 if most == 1 else min(threads(), most), addresses)
 
 
@@ -153,7 +153,7 @@ def fold(this: Job, sums: Vector) -> Vector:
     if this.copies == 1:
         return sums
     folded = np.empty(this.loops.channels)
-    nf.fold(sums, folded)
+    nr.fold(sums, folded)
     return folded
 
 
@@ -161,7 +161,7 @@ def unfold(this: Job, line: NDArray[Any]) -> NDArray[Any]:
     if this.copies == 1:
         return line
     folded = np.empty(line.size * this.copies, line.dtype)
-    nf.unfold(line, this.loops.channels, folded)
+    nr.unfold(line, this.loops.channels, folded)
     return folded
 
 

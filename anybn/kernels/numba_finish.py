@@ -9,10 +9,11 @@ rounded to the computing type; what rounding took is in the height, so a large m
 
 import numpy as np
 
+from anybn.kernels.addresses import pointer
 from anybn.kernels.compiled import compile_cached
 from anybn.kernels.numba_planes import apply_planes, row_start, sums_exact, sums_planes
-from anybn.kernels.numba_rows import apply_rows, sums_rows
-from anybn.kernels.simd import load_one, pointer
+from anybn.kernels.numba_rows import apply_rows, fold, sums_rows, unfold
+from anybn.kernels.simd import load_one
 
 FAR = 4.0
 """A shift more than 2 deviations from the mean is replaced by the mean, and the sums are taken again."""
@@ -36,25 +37,6 @@ def sample(kind, x, strides, inner, length, rows, channels, shift):
         for i in range(1, few):
             rest += load_one(data, places[i] + at) - first
         shift[c] = first + rest / few
-
-
-@compile_cached
-def fold(folded, sums):
-    """Add up the copies of each channel."""
-    sums[:] = 0.0
-    for first in range(0, folded.size, sums.size):
-        for c in range(sums.size):
-            sums[c] += folded[first + c]
-
-
-@compile_cached
-def unfold(line, channels, folded):
-    """Copy each row of ``line`` side by side until it fills the row of ``folded``."""
-    wide = folded.size // (line.size // channels)
-    for k in range(line.size // channels):
-        for first in range(0, wide, channels):
-            for c in range(channels):
-                folded[k * wide + first + c] = line[k * channels + c]
 
 
 @compile_cached

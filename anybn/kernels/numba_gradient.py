@@ -10,6 +10,7 @@ because a batch of one cancels exactly inside the brackets. The formula is that 
 
 import numpy as np
 
+from anybn.kernels.addresses import memory, pointer
 from anybn.kernels.compiled import compile_cached
 from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, GROUP, RUN, flush, row_start
 from anybn.kernels.simd import (
@@ -21,10 +22,8 @@ from anybn.kernels.simd import (
     load,
     load_one,
     load_part,
-    memory,
     multiply,
     multiply_add,
-    pointer,
     store,
     store_one,
     store_part,

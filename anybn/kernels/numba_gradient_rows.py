@@ -5,8 +5,10 @@
 
 import numpy as np
 
+from anybn.kernels.addresses import memory, pointer
 from anybn.kernels.compiled import compile_cached
-from anybn.kernels.numba_rows import BLOCK, FLAT, RUN, padded
+from anybn.kernels.numba_gradient import gradient_finish, gradient_sums_exact, overflown
+from anybn.kernels.numba_rows import BLOCK, FLAT, RUN, fold, padded, unfold
 from anybn.kernels.simd import (
     LANES,
     add,
@@ -14,10 +16,8 @@ from anybn.kernels.simd import (
     load,
     load_one,
     load_part,
-    memory,
     multiply,
     multiply_add,
-    pointer,
     store,
     store_one,
     store_part,
@@ -182,3 +182,30 @@ def gradient_apply_rows(kind, dy, x, dx, dy_strides, x_strides, dx_strides, inne
         else:
             _apply_rows_strided(gradient, data, result, places, inner, count, channels, step, coefficients, width)
         end -= count
+
+
+@compile_cached
+def backward_rows(
+    kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner, rows, copies, eps, scale, center, m2, d_scale, d_offset
+):
+    """All of the backward pass in one call, for one thread; ``copies`` packed rows are taken as one."""
+    width, a, b = center.size, dy_strides[:4], x_strides[:4]
+    sums, line = np.zeros((3, width)), np.empty(4 * width, center.dtype)
+    if copies == 1:
+        gradient_sums_rows(kind, dy, x, a, b, inner, (0, width), (0, rows), center, sums)
+    else:
+        wide, whole = width * copies, rows // copies
+        centers, folded = np.empty(wide, center.dtype), np.zeros((3, wide))
+        unfold(center, width, centers)
+        packed_dy, packed_x = (a[0], 0, wide, 1), (b[0], 0, wide, 1)
+        rest = (rows - whole * copies) * width
+        gradient_sums_rows(kind, dy, x, packed_dy, packed_x, rows, (0, wide), (0, whole), centers, folded)
+        gradient_sums_rows(kind, dy, x, packed_dy, packed_x, rows, (0, rest), (whole, whole + 1), centers, folded)
+        for k in range(3):
+            fold(folded[k], sums[k])
+    for c in range(width):
+        if overflown(sums, c):
+            sums[:, c] = 0.0
+            gradient_sums_exact(kind, dy, x, dy_strides, x_strides, inner, 1, c, rows, center, sums)
+    gradient_finish((0, width), rows, eps, scale, center, m2, sums, line, d_scale, d_offset)
+    gradient_apply_rows(kind, dy, x, dx, a, b, dx_strides[:4], inner, (0, width), (0, rows), line)

@@ -11,6 +11,7 @@ partial sums in float64.
 
 import numpy as np
 
+from anybn.kernels.addresses import memory, pointer
 from anybn.kernels.compiled import compile_cached
 from anybn.kernels.simd import (
     LANES,
@@ -21,9 +22,7 @@ from anybn.kernels.simd import (
     load,
     load_one,
     load_part,
-    memory,
     multiply_add,
-    pointer,
     store,
     store_one,
     store_part,

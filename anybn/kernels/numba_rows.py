@@ -9,6 +9,7 @@ partial sums of sixteen channels stay in registers, in the computing type, and a
 
 import numpy as np
 
+from anybn.kernels.addresses import memory, pointer
 from anybn.kernels.compiled import compile_cached
 from anybn.kernels.simd import (
     LANES,
@@ -17,9 +18,7 @@ from anybn.kernels.simd import (
     load,
     load_one,
     load_part,
-    memory,
     multiply_add,
-    pointer,
     store,
     store_one,
     store_part,
@@ -71,6 +70,25 @@ def _sum_rows_strided(x, at, inner, count, channels, step, shift, sums, squares)
             d = np.float64(load_one(x, at + r * inner + c * step)) - load_one(shift, c)
             store_one(sums, c, load_one(sums, c) + d)
             store_one(squares, c, load_one(squares, c) + d * d)
+
+
+@compile_cached
+def fold(folded, sums):
+    """Add up the copies of each channel."""
+    sums[:] = 0.0
+    for first in range(0, folded.size, sums.size):
+        for c in range(sums.size):
+            sums[c] += folded[first + c]
+
+
+@compile_cached
+def unfold(line, channels, folded):
+    """Copy each row of ``line`` side by side until it fills the row of ``folded``."""
+    wide = folded.size // (line.size // channels)
+    for k in range(line.size // channels):
+        for first in range(0, wide, channels):
+            for c in range(channels):
+                folded[k * wide + first + c] = line[k * channels + c]
 
 
 @compile_cached

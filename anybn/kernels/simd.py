@@ -48,7 +48,7 @@ def _vector(element: Any) -> Any:
     return ir.VectorType(element, LANES)
 
 
-def _computes_in(dtype: Any) -> Lanes:
+def computes_in(dtype: Any) -> Lanes:
     return WIDE if dtype == types.float64 else Lanes(32)
 
 
@@ -87,27 +87,6 @@ def _fill(kind: Any, number: int) -> Any:
     return [number] * LANES if kind is _vector else number
 
 
-@intrinsic
-def memory(typing: Any, array: Any) -> Any:
-    """The address of a contiguous array's first number. Loops work on addresses: arrays would be reference-counted per call."""
-    return (
-        types.CPointer(array.dtype)(array),
-        lambda context, builder, signature, args: (
-            cgutils.create_struct_proxy(array)(context, builder, value=args[0]).data
-        ),
-    )
-
-
-@intrinsic
-def pointer(typing: Any, kind: Any, address: Any) -> Any:
-    """An address as a pointer to numbers of the type of the array ``kind``, which is never looked at."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[1], context.get_value_type(types.CPointer(kind.dtype)))
-
-    return types.CPointer(kind.dtype)(kind, types.intp), emit
-
-
 def _address(builder: Any, pointer: Any, index: Any) -> Any:
     return builder.gep(pointer, [index], inbounds=True)
 
@@ -129,7 +108,7 @@ def load(typing: Any, data: Any, index: Any) -> Any:
         value = builder.load(_as_vector(builder, pointer, data.dtype), align=_BYTES[data.dtype])
         return _widen(builder, value, data.dtype)
 
-    return _computes_in(data.dtype)(data, types.intp), emit
+    return computes_in(data.dtype)(data, types.intp), emit
 
 
 def _mask(builder: Any, count: Any) -> Any:
@@ -167,7 +146,7 @@ def load_part(typing: Any, data: Any, index: Any, count: Any) -> Any:
         )
         return _widen(builder, value, data.dtype)
 
-    return _computes_in(data.dtype)(data, types.intp, types.intp), emit
+    return computes_in(data.dtype)(data, types.intp, types.intp), emit
 
 
 @intrinsic
@@ -220,7 +199,7 @@ def load_one(typing: Any, data: Any, index: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return _widen(builder, builder.load(_address(builder, args[0], args[1])), data.dtype)
 
-    return _computes_in(data.dtype).scalar(data, types.intp), emit
+    return computes_in(data.dtype).scalar(data, types.intp), emit
 
 
 @intrinsic
@@ -232,13 +211,13 @@ def store_one(typing: Any, data: Any, index: Any, number: Any) -> Any:
         builder.store(_narrow(builder, args[2], data.dtype), pointer)
         return context.get_dummy_value()
 
-    return types.void(data, types.intp, _computes_in(data.dtype).scalar), emit
+    return types.void(data, types.intp, computes_in(data.dtype).scalar), emit
 
 
 @intrinsic
 def everywhere(typing: Any, number: Any) -> Any:
     """The same number in all lanes."""
-    return _computes_in(number)(number), lambda context, builder, signature, args: _splat(builder, args[0])
+    return computes_in(number)(number), lambda context, builder, signature, args: _splat(builder, args[0])
 
 
 @intrinsic

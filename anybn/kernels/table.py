@@ -80,6 +80,11 @@ def ask(request: Request) -> Verdicts:
     )
 
 
+def narrowed() -> bool:
+    """Whether a context of `use` is open somewhere."""
+    return _uses > 0
+
+
 def _only() -> str | None:
     return _ONLY.get() if _uses else None
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from anybn._typing import Array
 from anybn.kernels import numba_cpu
-from anybn.kernels.base import Kernel, Request
+from anybn.kernels.base import Kernel, Lane, Request, Settled
 from anybn.state import Gradients, Moments, Params
 
 _BY_AUTOGRAD = {
@@ -69,6 +69,13 @@ def backward_evaluate(
     return Gradients(*_torch().backward_evaluate(request, dy, x, params, mean, var, eps))
 
 
+def lane(settled: Settled) -> Lane:
+    """Calls like an earlier one, in one go."""
+    from anybn.kernels import torch_lane
+
+    return torch_lane.lane(settled)
+
+
 TORCH_CPU = Kernel(
     name="torch-cpu",
     refuses=refuses,
@@ -79,4 +86,5 @@ TORCH_CPU = Kernel(
     moments=moments,
     backward=backward,
     backward_evaluate=backward_evaluate,
+    lane=lane,
 )

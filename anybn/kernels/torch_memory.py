@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from anybn.kernels import numba_back, numba_drive
-from anybn.kernels.base import Request
+from anybn.kernels.base import Request, Settled
 from anybn.kernels.portable import PORTABLE
 from anybn.kernels.thresholds import HUGE_PAGES_FROM
 from anybn.state import Moments, Params
@@ -43,11 +43,16 @@ def _usable(x: Tensor) -> bool:
 def _fresh(x: Tensor) -> Tensor:
     """Return an uninitialised tensor like x; large ones on huge pages, which halves the time to write them (as NumPy does)."""
     y = torch.empty_like(x)
-    size = y.nbytes
-    if size >= HUGE_PAGES_FROM and _libc is not None:
-        start = -(-y.data_ptr() // 4096) * 4096
-        _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size - 4096), MADV_HUGEPAGE)
+    if y.nbytes >= HUGE_PAGES_FROM:
+        ask_for_huge_pages(y)
     return y
+
+
+def ask_for_huge_pages(y: Tensor) -> None:
+    """Let the system back these bytes by huge pages, if it can."""
+    if _libc is not None:
+        start = -(-y.data_ptr() // 4096) * 4096
+        _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(y.nbytes - 4096), MADV_HUGEPAGE)
 
 
 def _job(request: Request, *operands: Tensor) -> numba_drive.Job:
@@ -59,10 +64,13 @@ def _job(request: Request, *operands: Tensor) -> numba_drive.Job:
 _NOTHING: dict[torch.dtype, Any] = {torch.float32: np.empty(0, np.float32), torch.float64: np.empty(0, np.float64)}
 
 
+def array_of(vector: Tensor | None, dtype: torch.dtype) -> Any:
+    """Return a parameter as the loops want it: flat, contiguous; empty if there is none."""
+    return _NOTHING[dtype] if vector is None else vector.detach().contiguous().view(-1).numpy()
+
+
 def _vector(vector: Tensor | None, request: Request) -> Any:
-    if vector is None:
-        return _NOTHING[torch.float64 if request.dtype == "float64" else torch.float32]
-    return vector.detach().contiguous().view(-1).numpy()
+    return array_of(vector, torch.float64 if request.dtype == "float64" else torch.float32)
 
 
 def _tensor(vector: Any, request: Request) -> Tensor:
@@ -116,7 +124,7 @@ def moments(request: Request, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def backward(request: Request, dy: Tensor, x: Tensor, params: Params, mean: Tensor, m2: Tensor, eps: float) -> Parts:
     """Return the gradients for x, scale and offset."""
-    x, dy = x.detach(), _like(dy, x)
+    x, dy = x.detach(), strided_like(dy, x)
     if not _usable(x):
         given = Moments(request.plan.count, mean, m2)
         found = PORTABLE.backward(request, dy, x, params, given, None, eps)  # type: ignore[misc]
@@ -131,7 +139,7 @@ def backward_evaluate(
     request: Request, dy: Tensor, x: Tensor, params: Params, mean: Tensor, var: Tensor, eps: float
 ) -> Parts:
     """Return the gradients for x, scale and offset where the statistics are constants."""
-    x, dy = x.detach(), _like(dy, x)
+    x, dy = x.detach(), strided_like(dy, x)
     if not _usable(x):
         found = PORTABLE.backward_evaluate(request, dy, x, params, mean, var, eps)  # type: ignore[misc]
         return found.x, found.scale, found.offset
@@ -144,7 +152,8 @@ def backward_evaluate(
     return dx, *_of_params(request, params, found)
 
 
-def _like(dy: Tensor, x: Tensor) -> Tensor:
+def strided_like(dy: Tensor, x: Tensor) -> Tensor:
+    """Return dy without history, in x's dtype, as numbers in memory."""
     dy = dy.detach().to(x.dtype)
     return (dy if dy.layout == torch.strided else dy.to_dense()).resolve_neg()
 
@@ -172,8 +181,7 @@ class _Forward(torch.autograd.Function):  # type: ignore[misc]
         x, scale, offset, mean, m2 = ctx.saved_tensors
         params = Params(scale, offset)
         if torch.is_grad_enabled():  # somebody will differentiate this gradient
-            y, _ = PORTABLE.forward(request, x, params, None, eps)  # type: ignore[misc]
-            return *_differentiable(y, dy, x, params), None, None
+            return *differentiable(Settled(request, eps, None), dy, x, params), None, None
         return *backward(request, dy, x, params, mean, m2, eps), None, None
 
 
@@ -194,12 +202,17 @@ class _Evaluate(torch.autograd.Function):  # type: ignore[misc]
         params = Params(scale, offset)
         if torch.is_grad_enabled():
             y = PORTABLE.evaluate(request, x, params, mean.detach(), var.detach(), eps)  # type: ignore[misc]
-            return *_differentiable(y, dy, x, params), None, None, None, None
+            return *_through(y, dy, x, params), None, None, None, None
         return *backward_evaluate(request, dy, x, params, mean, var, eps), None, None, None, None
 
 
-def _differentiable(y: Tensor, dy: Tensor, x: Tensor, params: Params) -> list[Tensor | None]:
-    """Return the gradients with their own graph."""
+def differentiable(settled: Settled, dy: Tensor, x: Tensor, params: Params) -> list[Tensor | None]:
+    """Return the gradients of the training pass with their own graph."""
+    y, _ = PORTABLE.forward(settled.request, x, params, None, settled.eps)  # type: ignore[misc]
+    return _through(y, dy, x, params)
+
+
+def _through(y: Tensor, dy: Tensor, x: Tensor, params: Params) -> list[Tensor | None]:
     inputs = [one for one in (x, *params) if one is not None and one.requires_grad]
     found = iter(torch.autograd.grad(y, inputs, dy, create_graph=True, allow_unused=True))
     return [next(found) if one is not None and one.requires_grad else None for one in (x, *params)]
