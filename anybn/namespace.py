@@ -31,6 +31,8 @@ class Library(NamedTuple):
         Whether somebody records this array to differentiate later.
     mutable : bool
         Whether fresh arrays can be written in place.
+    compiling : callable
+        Whether a compiler reads our code at this moment, instead of running it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Library(NamedTuple):
     traced: Callable[[Array], bool]
     differentiates: Callable[[Array], bool]
     mutable: bool = False
+    compiling: Callable[[], bool] = bool
 
 
 class Space(NamedTuple):
@@ -61,6 +64,10 @@ def _always(_: Array) -> bool:
 
 def _torch_detach(x: Array) -> Array:
     return x.detach() if x.requires_grad else x
+
+
+def _torch_compiling() -> bool:
+    return bool(sys.modules["torch"].compiler.is_compiling())
 
 
 def _torch_traced(x: Array) -> bool:
@@ -87,7 +94,7 @@ LIBRARIES = {
     for row in (
         Library("numpy", _same, _never, _never, mutable=True),
         Library("cupy", _same, _never, _never, mutable=True),
-        Library("torch", _torch_detach, _torch_traced, _torch_differentiates, mutable=True),
+        Library("torch", _torch_detach, _torch_traced, _torch_differentiates, True, _torch_compiling),
         Library("jax", _jax_detach, _jax_traced, _jax_traced),
         Library("dask", _same, _always, _never),
         Library("ndonnx", _same, _always, _never),
@@ -121,10 +128,10 @@ def of(x: Array, *others: Array | None) -> Space:
     return space
 
 
-def settled(x: Array) -> bool:
-    """Whether x's type has been met before, and its values are there now: no compiler, vmap or lazy library."""
+def met(x: Array) -> bool:
+    """Whether an array of x's type has been met before, and no compiler reads this."""
     space = _SPACES.get(type(x))
-    return space is not None and not space.library.traced(x)
+    return space is not None and not space.library.compiling()
 
 
 def _find(x: Array) -> Space:

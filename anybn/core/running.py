@@ -161,7 +161,7 @@ def rule(semantics: Semantics, count: int) -> Rule | None:
     plain = semantics.normalize_by == "batch" and semantics.first != "ignore" and semantics.renorm is None
     if not plain or count < 2 or len(semantics.corrections) > 1:
         return None
-    correction = math.prod(count / (count - one if count > one else 1) for one in semantics.corrections)
+    correction = math.prod((count / (count - one if count > one else 1) for one in semantics.corrections), start=1.0)
     if semantics.decay is not None and semantics.debias == "none" and semantics.first == "blend":
         fixed = 1.0 - semantics.decay, 1.0 - semantics.decay
         return Rule(lambda _: fixed, correction)

@@ -41,7 +41,7 @@ def take(
     x: Array, params: Params | None, state: RunningStats | None, arguments: Arguments
 ) -> tuple[Array, RunningStats | None] | None:
     """Return what `batch_norm` returns, or None: the long way, please."""
-    if not namespace.settled(x) or table.narrowed():
+    if not namespace.met(x) or table.narrowed():
         return None
     key = _key(x, arguments)
     found = None if key is None else _LANES.get(key)

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import njit, typeof
 
 
 def compile_cached(function: Any) -> Any:
@@ -19,6 +19,11 @@ def compile_cached(function: Any) -> Any:
     if kept is not None and hasattr(kept, "_source_stamp"):
         kept._source_stamp = _stamp()
     return made
+
+
+def direct(function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return what a compiled function calls for arguments of these types, without looking at their types each time."""
+    return function.get_overload(tuple(typeof(one) for one in arguments))
 
 
 @cache

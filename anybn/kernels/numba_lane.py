@@ -1,7 +1,7 @@
 """Whole calls in one go, all operands as addresses: what a `anybn.kernels.base.Lane` runs.
 
 Handing an array to compiled code costs as much as normalising a small one, so everything comes as a number. ``walk`` is the address
-of integers made by `walk`; an address of 0 stands for what is not there. With ``hop`` set, the addresses are those of NumPy's array
+of integers made by `anybn.kernels.walks`; an address of 0 stands for what is not there. With ``hop`` set, the addresses are those of NumPy's array
 objects, which hold their data's address ``hop`` bytes from their beginning.
 """
 
@@ -20,6 +20,9 @@ from anybn.kernels.numba_planes import apply_planes
 from anybn.kernels.numba_rows import apply_rows
 
 WORDS = np.empty(0, np.int64)
+HOP = object.__basicsize__
+"""Where a NumPy array object holds its data's address: the first thing behind what every object has (its C interface does not change)."""
+
 HEAD = 6  # planes, inner, length, rows, copies, tile; then 5 strides (start, outer, inner, channel, element) of each operand
 
 
@@ -82,15 +85,16 @@ def train(
     kind, walk, hop, x, y, channels, some, until, scale, offset, eps, moments,
     old_mean, old_var, new_mean, new_var, mean_weight, var_weight, correction,
 ):  # fmt: skip
-    """Normalise the channels from ``some`` to ``until`` and move their statistics; mean and m2 go to ``moments`` (2, channels).
+    """Normalise the channels from ``some`` to ``until`` and move their statistics; mean and m2 go to ``moments``.
 
-    Data whose innermost axis is the channel are only done whole.
+    ``moments`` is the address of a NumPy array object of ``2 * channels`` numbers, or 0. Data whose innermost axis is the channel are
+    only done whole.
     """
     words = carray(pointer(WORDS, walk), HEAD + 10)
     a, b = _strides(words, 0), _strides(words, 1)
     x, y = data_of(x, hop), data_of(y, hop)
     scales, offsets = _vector(kind, data_of(scale, hop), channels), _vector(kind, data_of(offset, hop), channels)
-    both = _vector(kind, moments, 2 * channels)
+    both = _vector(kind, data_of(moments, HOP), 2 * channels)
     if moments == 0:
         both = np.empty(2 * channels, both.dtype)
     mean, m2 = both[:channels], both[channels:]
@@ -129,9 +133,16 @@ def back(kind, walk, dy, x, dx, channels, some, until, scale, eps, moments, d_sc
     """Write the gradients of `train` for the channels from ``some`` to ``until``."""
     words = carray(pointer(WORDS, walk), HEAD + 15)
     a, b, c = _strides(words, 0), _strides(words, 1), _strides(words, 2)
-    both, scales = _vector(kind, moments, 2 * channels), _vector(kind, scale, channels)
+    both, scales = _vector(kind, data_of(moments, HOP), 2 * channels), _vector(kind, scale, channels)
     mean, m2 = both[:channels], both[channels:]
-    d_scales, d_offsets = _vector(kind, d_scale, channels), _vector(kind, d_offset, channels)
+    d_scales, d_offsets = (
+        np.empty(channels, both.dtype),
+        np.empty(channels, both.dtype),
+    )  # for who has no such parameter
+    if d_scale != 0:
+        d_scales = _vector(kind, d_scale, channels)
+    if d_offset != 0:
+        d_offsets = _vector(kind, d_offset, channels)
     if words[0]:
         line = np.empty(4 * channels, both.dtype)
         backward_planes(

@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from anybn.kernels import numba_drive
 from anybn.kernels.base import Lane, Settled
-from anybn.kernels.numba_lane import data_of, evaluate, learn, train
+from anybn.kernels.numba_lane import HOP, data_of, evaluate, learn, train
 from anybn.kernels.walks import Walk, Walks, share
 from anybn.state import Params, RunningStats
 
 Data = NDArray[Any]
-HOP = object.__basicsize__
-"""Where an array object holds its data's address: first thing behind what every object has (NumPy's C interface, which does not change)."""
 
 
 def _sound() -> bool:
+    """Whether addresses can be had from array objects."""
     if sys.implementation.name != "cpython":
         return False
     probe = np.empty(3, np.float32)

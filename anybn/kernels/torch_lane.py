@@ -2,20 +2,26 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
+from anybn._typing import Array
 from anybn.kernels import numba_back, numba_drive
 from anybn.kernels.base import Lane, Settled
+from anybn.kernels.compiled import direct
 from anybn.kernels.numba_lane import back, evaluate, learn, train
 from anybn.kernels.thresholds import HUGE_PAGES_FROM
+from anybn.kernels.torch_guard import Guard
 from anybn.kernels.torch_memory import array_of, ask_for_huge_pages, differentiable, mode, strided_like
 from anybn.kernels.walks import Walk, Walks, share
 from anybn.state import Params, RunningStats
 
 Strides = tuple[int, ...]
 PLAIN = frozenset({Tensor, torch.nn.Parameter})
+_NO_RENORM = None, None, None
+_UNMOVED = 0, 0, 0, 0, 0.0, 0.0, 0.0
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -34,9 +40,29 @@ class _Lane:
         assert plan.channels is not None
         self.dtype = torch.float64 if request.dtype == "float64" else torch.float32
         self.kind, self.channels, self.shape = numba_drive.KINDS[request.dtype], plan.channels, plan.param_shape
+        self.kept = np.float64 if self.dtype is torch.float64 else np.float32
         self.huge = DTYPES[request.dtype].itemsize * self.channels * (plan.count or 0) >= HUGE_PAGES_FROM
         self.walks = Walks(settled)
         self._results: dict[Strides, Strides] = {}
+        self._guards: dict[bool, Guard] = {}
+
+    def find(self, x: Tensor, params: Params, state: RunningStats | None) -> tuple[Walk, bool] | None:
+        """Return how x is walked and whether x or a parameter wants a gradient; None where the lane does not fit."""
+        scale, offset = params
+        full = scale is not None and offset is not None and state is not None
+        guard = self._guards.get(x.requires_grad) if full and forward_ad._current_level < 0 else None
+        if guard is not None and guard.check(x, scale, offset, state[0], state[1]):  # type: ignore[index]
+            return guard.found  # type: ignore[no-any-return]
+        walk = self.walk(x)
+        vectors = params if state is None else (scale, offset, state.mean, state.var)
+        if walk is None or not all(map(self.like, vectors)):
+            return None
+        if state is not None and (state.mean.requires_grad or state.var.requires_grad):
+            return None
+        found = walk, any(one is not None and one.requires_grad for one in (x, *params))
+        if full:
+            self._guards[x.requires_grad] = Guard((x, *vectors), found)  # type: ignore[arg-type]
+        return found
 
     def like(self, vector: Tensor | None) -> bool:
         """Whether the loops can read a parameter or statistic where it lies."""
@@ -78,126 +104,141 @@ def _address(vector: Tensor | None) -> int:
 class Training(_Lane):
     """y by the batch's statistics, and the running ones moved."""
 
+    def __init__(self, settled: Settled) -> None:
+        super().__init__(settled)
+        self._run, self._back = train, back
+        self._gradient_guard: Guard | None = None
+
     def __call__(
         self, x: Tensor, params: Params, state: RunningStats | None
     ) -> tuple[Tensor, RunningStats | None] | None:
         """Return y and the new state, or None: the long way."""
-        scale, offset = params
-        walk = self.walk(x)
-        if walk is None or not (self.like(scale) and self.like(offset)):
+        if state is not None and (type(state.steps) is not int or state[4:] != _NO_RENORM):
             return None
+        found = self.find(x, params, state)
+        if found is None:
+            return None
+        walk, recorded = found
         new, moved = self._moved(state)
-        if moved is None:
-            return None
-        if torch.is_grad_enabled() and (
-            x.requires_grad
-            or (scale is not None and scale.requires_grad)
-            or (offset is not None and offset.requires_grad)
-        ):
-            return _apply(x, scale, offset, self, walk, moved), new
+        if recorded and torch.is_grad_enabled():
+            return _apply(x, *params, (self, walk, moved)), new
         y = self.fresh(x)
-        self.compute(walk, x, y, scale, offset, None, moved)
+        self.compute(walk, x, y, params, None, moved)
         return y, new
 
-    def _moved(self, state: RunningStats | None) -> tuple[RunningStats | None, tuple[Any, ...] | None]:
-        """Return the new state, still empty, and what fills it; None where the update is more than that."""
+    def _moved(self, state: RunningStats | None) -> tuple[RunningStats | None, tuple[Any, ...]]:
+        """Return the new state, still empty, and what fills it."""
         if state is None:
-            return None, (0, 0, 0, 0, 0.0, 0.0, 0.0)
-        mean, var, steps, skipped, *renorm = state
-        if type(steps) is not int or renorm != [None, None, None] or not (self.like(mean) and self.like(var)):
-            return None, None
-        if mean.requires_grad or var.requires_grad:
-            return None, None
+            return None, _UNMOVED
+        mean, var, steps, skipped = state[:4]
         assert self.rule is not None
+        assert isinstance(steps, int)
         new_mean, new_var = torch.empty_like(mean), torch.empty_like(var)
+        by_mean, by_var = self.rule.weights(steps + 1)
         addresses = mean.data_ptr(), var.data_ptr(), new_mean.data_ptr(), new_var.data_ptr()
-        moved = *addresses, *self.rule.weights(steps + 1), self.rule.correction
-        return RunningStats(new_mean, new_var, steps + 1, skipped), moved
+        return RunningStats(new_mean, new_var, steps + 1, skipped), (*addresses, by_mean, by_var, self.rule.correction)
 
     def compute(
-        self, walk: Walk, x: Tensor, y: Tensor, scale: Tensor | None, offset: Tensor | None,
-        moments: Tensor | None, moved: tuple[Any, ...],
-    ) -> None:  # fmt: skip
+        self, walk: Walk, x: Tensor, y: Tensor, params: Params, moments: Array | None, moved: tuple[Any, ...]
+    ) -> None:
         """Fill y, the moments (mean and m2 one after the other) and the new state."""
-        threads = _threads(walk)
+        scale, offset = params
+        threads, channels = _threads(walk), self.channels
         if walk.in_one(threads):
-            before = self.kind, walk.address, 0, x.data_ptr(), y.data_ptr(), self.channels
-            after = _address(scale), _address(offset), self.eps, _address(moments), *moved
-            share(train, self.channels, threads, before, after)
+            before = self.kind, walk.address, 0, x.data_ptr(), y.data_ptr(), channels
+            after = _address(scale), _address(offset), self.eps, 0 if moments is None else id(moments), *moved
+            if self._run is train:
+                train(*before, 0, 0, *after)  # of no channel: compiles, or loads
+                self._run = direct(train, (*before, 0, 0, *after))
+            share(self._run, channels, threads, before, after)
             return
         job = walk.job._replace(threads=threads, addresses=(x.data_ptr(), y.data_ptr()))
         pair = numba_drive.forward(job, self.eps, array_of(scale, self.dtype), array_of(offset, self.dtype))
         if moments is not None:
-            moments.numpy().reshape(2, -1)[:] = pair
-        learn(self.kind, 0, self.channels, walk.job.loops.values, *pair, *moved)
+            moments.reshape(2, -1)[:] = pair
+        learn(self.kind, 0, channels, walk.job.loops.values, *pair, *moved)
+
+    def gradients(self, dy: Tensor, x: Tensor, params: Params, moments: Array) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, scale and offset."""
+        dx, channels = self.fresh(x), self.channels
+        d_scale, d_offset = (None if one is None else torch.empty_like(one) for one in params)
+        guard = self._gradient_guard
+        if guard is None or not guard.check(dy, x):
+            dy = strided_like(dy, x)
+            guard = Guard((dy, x), self.walks.get((dy.stride(), x.stride(), dx.stride()), 1))
+            self._gradient_guard = guard
+        walk: Walk | None = guard.found
+        threads = 1 if walk is None else _threads(walk)
+        if walk is None or not walk.in_one(threads):
+            return self._gradients_of_parts(dy, x, dx, params, moments)
+        before = self.kind, walk.address, dy.data_ptr(), x.data_ptr(), dx.data_ptr(), channels
+        after = _address(params.scale), self.eps, id(moments), _address(d_scale), _address(d_offset)
+        if self._back is back:
+            back(*before, 0, 0, *after)
+            self._back = direct(back, (*before, 0, 0, *after))
+        share(self._back, channels, threads, before, after)
+        return dx, d_scale, d_offset
+
+    def _gradients_of_parts(
+        self, dy: Tensor, x: Tensor, dx: Tensor, params: Params, moments: Array
+    ) -> tuple[Tensor | None, ...]:
+        request, operands = self.settled.request, (dy, x, dx)
+        strides, addresses = tuple(one.stride() for one in operands), tuple(one.data_ptr() for one in operands)
+        job = numba_drive.job(request.dtype, request.plan, strides, 1, addresses, torch.get_num_threads)
+        found = numba_back.backward(job, self.eps, *moments.reshape(2, -1), array_of(params.scale, self.dtype))
+        return dx, *(None if one is None else torch.from_numpy(array) for one, array in zip(params, found, strict=True))
 
 
 class _Train(Function):  # type: ignore[misc]
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, scale: Tensor | None, offset: Tensor | None, lane: Training, walk: Walk, moved: Any
+        ctx: Any, x: Tensor, scale: Tensor | None, offset: Tensor | None, how: tuple[Training, Walk, Any]
     ) -> Tensor:
+        lane, walk, moved = how
         y = lane.fresh(x)
-        moments = torch.empty(2 * lane.channels, dtype=lane.dtype)
-        lane.compute(walk, x, y, scale, offset, moments, moved)
+        moments = np.empty(2 * lane.channels, lane.kept)
+        lane.compute(walk, x, y, Params(scale, offset), moments, moved)
         ctx.save_for_backward(x, scale, offset)
-        ctx.lane, ctx.moments = lane, moments
+        ctx.made = lane, moments
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         x, scale, offset = ctx.saved_tensors
-        lane, dy = ctx.lane, grads[0]
+        lane, moments = ctx.made
         if torch.is_grad_enabled():  # somebody will differentiate this gradient
-            return *differentiable(lane.settled, dy, x, Params(scale, offset)), None, None, None
-        dx, d_scale, d_offset = _gradients(lane, strided_like(dy, x), x.detach(), scale, ctx.moments)
-        d_scale = None if scale is None else d_scale
-        return dx, d_scale, None if offset is None else d_offset, None, None, None
+            return *differentiable(lane.settled, grads[0], x, Params(scale, offset)), None
+        return *lane.gradients(grads[0], x, Params(scale, offset), moments), None
 
 
-_apply = super(Function, _Train).apply  # `Function.apply` looks for functorch's transforms; `mode` has
-
-
-def _gradients(lane: Training, dy: Tensor, x: Tensor, scale: Tensor | None, moments: Tensor) -> tuple[Tensor, ...]:
-    dx, like = lane.fresh(x), moments[: lane.channels]
-    d_scale, d_offset = torch.empty_like(like), torch.empty_like(like)
-    walk = lane.walks.get((dy.stride(), x.stride(), dx.stride()), 1)
-    threads = 1 if walk is None else _threads(walk)
-    if walk is not None and walk.in_one(threads):
-        before = lane.kind, walk.address, dy.data_ptr(), x.data_ptr(), dx.data_ptr(), lane.channels
-        after = _address(scale), lane.eps, moments.data_ptr(), d_scale.data_ptr(), d_offset.data_ptr()
-        share(back, lane.channels, threads, before, after)
-        return dx, d_scale, d_offset
-    request, operands = lane.settled.request, (dy, x, dx)
-    strides, addresses = tuple(one.stride() for one in operands), tuple(one.data_ptr() for one in operands)
-    job = numba_drive.job(request.dtype, request.plan, strides, 1, addresses, torch.get_num_threads)
-    mean, m2 = moments.numpy().reshape(2, -1)
-    found = numba_back.backward(job, lane.eps, mean, m2, array_of(scale, lane.dtype))
-    return dx, *(torch.from_numpy(one) for one in found)
+_apply = super(Function, _Train).apply  # `Function.apply` looks for functorch's transforms; the lane has
 
 
 class Evaluation(_Lane):
     """y by given statistics."""
+
+    def __init__(self, settled: Settled) -> None:
+        super().__init__(settled)
+        self._run = evaluate
 
     def __call__(
         self, x: Tensor, params: Params, state: RunningStats | None
     ) -> tuple[Tensor, RunningStats | None] | None:
         """Return y and the same state, or None: the long way."""
         assert state is not None
-        vectors = *params, state.mean, state.var
-        walk = self.walk(x)
-        if walk is None or not all(map(self.like, vectors)):
+        found = self.find(x, params, state)
+        if found is None or (found[1] and torch.is_grad_enabled()):
             return None
-        if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in (x, *vectors)):
-            return None
-        y = self.fresh(x)
-        scale, offset, mean, var = map(_address, vectors)
-        threads = _threads(walk)
+        walk, (scale, offset), y = found[0], params, self.fresh(x)
+        threads, mean, var = _threads(walk), state.mean, state.var
         if walk.in_one(threads):
             before = self.kind, walk.address, 0, x.data_ptr(), y.data_ptr(), self.channels
-            share(evaluate, self.channels, threads, before, (scale, offset, self.eps, mean, var))
+            after = _address(scale), _address(offset), self.eps, mean.data_ptr(), var.data_ptr()
+            if self._run is evaluate:
+                evaluate(*before, 0, 0, *after)
+                self._run = direct(evaluate, (*before, 0, 0, *after))
+            share(self._run, self.channels, threads, before, after)
         else:
             job = walk.job._replace(threads=threads, addresses=(x.data_ptr(), y.data_ptr()))
-            arrays = [array_of(one, self.dtype) for one in (state.mean, state.var, *params)]
-            numba_drive.evaluate(job, self.eps, *arrays)
+            numba_drive.evaluate(job, self.eps, *(array_of(one, self.dtype) for one in (mean, var, scale, offset)))
         return y, state

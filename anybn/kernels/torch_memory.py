@@ -154,6 +154,8 @@ def backward_evaluate(
 
 def strided_like(dy: Tensor, x: Tensor) -> Tensor:
     """Return dy without history, in x's dtype, as numbers in memory."""
+    if dy.__class__ is Tensor and dy.dtype is x.dtype and dy.layout is torch.strided and not dy.is_neg():
+        return dy
     dy = dy.detach().to(x.dtype)
     return (dy if dy.layout == torch.strided else dy.to_dense()).resolve_neg()
 

@@ -1,0 +1,34 @@
+"""Whether five tensors are like five others, asked in one call.
+
+torch's compiler has such a check for its own use: type, dtype, device, sizes, strides, `requires_grad` and everything that changes what
+an operation means (vmap, dispatch modes, lazy negation, inference mode, autocast). It takes as long as asking one tensor for its
+shape. It is not part of torch's public interface: where it is missing, everything is asked one by one.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+try:
+    from torch._C._dynamo.guards import TensorGuards
+except ImportError:
+    TensorGuards = None
+
+
+class Guard:
+    """Remembers tensors, and what was found out about them."""
+
+    def __init__(self, tensors: tuple[Tensor, ...], found: Any) -> None:
+        self.found = found
+        self.check = _never
+        if TensorGuards is None:
+            return
+        sizes, strides = [list(one.shape) for one in tensors], [list(one.stride()) for one in tensors]
+        try:
+            self.check = TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+        except Exception:  # another version's other arguments, whatever it raises
+            self.check = _never
+
+
+def _never(*_: Tensor) -> bool:
+    return False
