@@ -5,7 +5,7 @@ with arrays of some type, shape and dtype goes the long way, and leaves behind i
 parameters and state are what they were, and hands the call back if not: an error is raised by the long way alone.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from anybn import namespace
 from anybn._typing import Array
@@ -18,8 +18,8 @@ from anybn.kernels.base import Lane, Settled
 from anybn.semantics import Semantics
 from anybn.state import Params, RunningStats
 
-Arguments = tuple[bool, int | tuple[int, ...], str | Semantics, float | None, float | None]
-"""training, axis, semantics, eps, decay"""
+Arguments: TypeAlias = tuple[Any, Any, Any, Any, Any]
+"""training, axis, semantics, eps, decay, as they came: nobody has checked them yet."""
 
 _LANES: dict[Any, tuple[Lane, str | Semantics]] = {}
 _LIMIT = 1024
@@ -28,7 +28,7 @@ _NONE = Params()
 
 def _key(x: Array, arguments: Arguments) -> Any:
     training, axis, semantics, eps, decay = arguments
-    if (training is not True and training is not False) or type(axis) is not int:  # 1 is equal to True and to 1.0
+    if type(training) is not bool or type(axis) is not int:  # as keys, 1 and True and 1.0 are the same
         return None
     if (eps is not None and type(eps) is not float) or (decay is not None and type(decay) is not float):
         return None
@@ -44,27 +44,26 @@ def take(
     if not namespace.met(x) or table.narrowed():
         return None
     key = _key(x, arguments)
-    found = None if key is None else _LANES.get(key)
-    if found is None or not (params is None or type(params) is Params):
+    kept = None if key is None else _LANES.get(key)
+    if kept is None or not (params is None or type(params) is Params):
         return None
     if not (type(state) is RunningStats or (state is None and arguments[0])):
         return None
-    return found[0](x, _NONE if params is None else params, state)
+    return kept[0](x, _NONE if params is None else params, state)
 
 
-def leave(call: Call, x: Array, arguments: Arguments) -> None:
-    """Remember the lane of a call that is about to go the long way."""
+def found(call: Call, x: Array, arguments: Arguments) -> bool:
+    """Remember the lane of a call that has been checked; whether there is one, and it is new."""
     if call.traced or table.narrowed() or call.plan.count is None:
-        return
+        return False
     key = _key(x, arguments)
-    if key is None or key in _LANES:
-        return
-    made = _make(call, x, arguments[0])
+    made = None if key is None or key in _LANES else _make(call, x, arguments[0])
     if made is None:
-        return
+        return False
     if len(_LANES) >= _LIMIT:
         _LANES.clear()
     _LANES[key] = made, arguments[2]
+    return True
 
 
 def _make(call: Call, x: Array, training: bool) -> Lane | None:

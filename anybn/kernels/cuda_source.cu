@@ -146,17 +146,46 @@ extern "C" __global__ void gradient_finish(const double* part, Index splits, Ind
     line[3 * channels + c] = A(g / count + by_d * move);
 }
 
-__device__ __forceinline__ Index channel_of(Index at, int v, Index channels, Index inner) {
-    return inner > 1 ? at / inner % channels : at % channels + v;
+// line[3][channels] for given statistics
+extern "C" __global__ void given(Index channels, double eps, const A* mean, const A* var, const A* scale, const A* offset, A* line) {
+    const Index c = blockIdx.x * Index(blockDim.x) + threadIdx.x;
+    if (c >= channels) return;
+    line[c] = mean[c];
+    line[channels + c] = A((scale ? double(scale[c]) : 1.0) / sqrt(double(var[c]) + eps));
+    line[2 * channels + c] = offset ? offset[c] : A(0);
+}
+
+// line[4][channels] where the statistics are constants: dx = dy * slope
+extern "C" __global__ void gradient_given(const double* part, Index splits, Index wide, Index channels, double count, double eps,
+                                          const A* scale, const A* center, const A* var, A* line, A* d_scale, A* d_offset) {
+    const Index c = blockIdx.x * Index(blockDim.x) + threadIdx.x;
+    if (c >= channels) return;
+    const double inverse = 1.0 / sqrt(double(var[c]) + eps);
+    d_scale[c] = A(gather(part, 1, splits, wide, channels, c) * inverse);
+    d_offset[c] = A(gather(part, 0, splits, wide, channels, c));
+    line[c] = center[c];
+    line[channels + c] = A((scale ? double(scale[c]) : 1.0) * inverse);
+    line[2 * channels + c] = A(0);
+    line[3 * channels + c] = A(0);
+}
+
+// Divisions of 32 bits where they do: those of 64 take several times as long.
+__device__ __forceinline__ Index channel_of(Index at, Index channels, Index inner) {
+    if (at < Index(1) << 31) {
+        const unsigned a = unsigned(at), n = unsigned(channels);
+        return inner > 1 ? a / unsigned(inner) % n : a % n;
+    }
+    return inner > 1 ? at / inner % channels : at % channels;
 }
 
 extern "C" __global__ void apply(const T* x, T* y, const A* line, Index total, Index channels, Index inner) {
     const Index step = Index(gridDim.x) * blockDim.x * V;
     for (Index at = (Index(blockIdx.x) * blockDim.x + threadIdx.x) * V; at < total; at += step) {
         Pack p = get(x, at);
+        const Index first = channel_of(at, channels, inner), along = inner > 1 ? 0 : 1;
 #pragma unroll
         for (int v = 0; v < V; ++v) {
-            const Index c = channel_of(at, v, channels, inner);
+            const Index c = first + v * along;
             p.v[v] = narrow((widen(p.v[v]) - line[c]) * line[channels + c] + line[2 * channels + c]);
         }
         put(y, at, p);
@@ -168,9 +197,10 @@ extern "C" __global__ void gradient_apply(const T* x, const T* dy, T* dx, const 
     for (Index at = (Index(blockIdx.x) * blockDim.x + threadIdx.x) * V; at < total; at += step) {
         const Pack p = get(x, at);
         Pack g = get(dy, at);
+        const Index first = channel_of(at, channels, inner), along = inner > 1 ? 0 : 1;
 #pragma unroll
         for (int v = 0; v < V; ++v) {
-            const Index c = channel_of(at, v, channels, inner);
+            const Index c = first + v * along;
             const A d = widen(p.v[v]) - line[c];
             g.v[v] = narrow((widen(g.v[v]) - line[3 * channels + c] + d * line[2 * channels + c]) * line[channels + c]);
         }

@@ -5,95 +5,82 @@ or does not compile, it refuses from then on and says so.
 """
 
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 from anybn._typing import Array
+from anybn.kernels import cuda_launch
 from anybn.kernels.base import Kernel, Request
-from anybn.kernels.portable import PORTABLE
-from anybn.plan import plan
+from anybn.kernels.cuda_check import self_check, why_not
+from anybn.plan import Plan
 from anybn.state import Gradients, Moments, Params
-
-DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
-CHECKED = ((4, 3, 5, 7), (3, 8, 4, 4), (300, 3), (64, 33), (2, 1, 4099))
-BOUNDS = {"float16": 4e-3, "bfloat16": 4e-2, "float32": 1e-5, "float64": 1e-12}
 
 
 @cache
-def _launch() -> ModuleType:
-    from anybn.kernels import cuda_launch
+def _cp() -> Any:
+    import cupy
 
-    return cuda_launch
+    return cupy
+
+
+def _device(x: Array | None = None) -> Any:
+    from anybn.kernels import cuda_device
+
+    return cuda_device.of_cupy(int(_cp().cuda.Device().id if x is None else x.device.id))
 
 
 def refuses(request: Request) -> str | None:
     """Return why the row does not serve the request, or None."""
     if request.library != "cupy":
         return "for CuPy arrays"
-    if request.dtype not in DTYPES:
-        return f"no loop for dtype {request.dtype}"
-    if request.weighted:
-        return "weights and masks are the portable kernel's"
-    if not request.plan.count or not request.plan.channels:
-        return "nothing to compute"
-    if request.plan.layout is None:
-        return "channel axes that are apart"
-    return _self_check(request.xp, request.dtype, _device())
-
-
-def _device() -> int:
-    return int(_launch().cp.cuda.Device().id)
+    return why_not(request) or _checked(request.xp, request.dtype, int(_cp().cuda.Device().id))
 
 
 @cache
-def _self_check(xp: Any, dtype: str, device: int) -> str | None:
-    cp = _launch().cp
-    try:
-        for shape in CHECKED:
-            x = cp.random.RandomState(0).standard_normal(shape).astype(cp.float32) + 3
-            request = Request("forward", xp, "cupy", dtype, "cuda", plan(shape, 1))
-            x = x.astype(dtype)
-            found, moments = forward(request, x, Params(), None, 1e-5)
-            wanted, _ = PORTABLE.forward(request, x, Params(), None, 1e-5)  # type: ignore[misc]
-            dx = backward(request, x, x, Params(), moments, None, 1e-5).x
-            want_dx = PORTABLE.backward(request, x, x, Params(), moments, None, 1e-5).x  # type: ignore[misc]
-            for one, other in ((found, wanted), (dx, want_dx)):
-                worst = float(cp.abs(one.astype(cp.float64) - other.astype(cp.float64)).max())
-                if not worst <= BOUNDS[dtype]:
-                    return f"its self-check failed on this device: off by {worst:.1e} for shape {shape}"
-    except Exception as error:  # a compiler or driver that does not work: the portable row still does
-        return f"its self-check failed on this device: {type(error).__name__}: {error}"[:300]
-    return None
+def _checked(xp: Any, dtype: str, device: int) -> str | None:
+    cp = _cp()
+
+    def make(shape: tuple[int, ...]) -> Array:
+        return (cp.random.RandomState(0).standard_normal(shape).astype(cp.float32) + 3).astype(dtype)
+
+    return self_check(
+        make, forward, backward, Request("forward", xp, "cupy", dtype, "cuda", Plan((), (), (), (), (), 0))
+    )
+
+
+def _laid(request: Request, x: Array) -> tuple[Array, Plan]:
+    """Return x, or a copy without gaps, and the plan of how it lies."""
+    steps = [step // x.itemsize for step in x.strides]
+    made = cuda_launch.in_memory_order(request.plan, steps)
+    return (x, made) if made is not None else (_cp().ascontiguousarray(x), request.plan)
+
+
+def _like(dy: Array, x: Array) -> Array:
+    if dy.dtype == x.dtype and dy.strides == x.strides:
+        return dy
+    laid = _cp().empty_like(x)
+    laid[...] = dy
+    return laid
 
 
 def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:
     """Normalise by the batch's own statistics."""
-    cp = _launch().cp
-    x = cp.ascontiguousarray(x)
-    y = cp.empty_like(x)
-    launch = _launch().Launch(request.plan, request.dtype, x, y)
-    line, mean, m2 = launch.statistics(x, eps, _flat(params.scale), _flat(params.offset))
-    launch.apply("apply", x, y, line)
-    return y, _moments(request, mean, m2)
+    x, made = _laid(request, x)
+    y = _cp().empty_like(x)
+    return y, _moments(request, *cuda_launch.forward(_device(x), made, request.dtype, x, y, eps, *map(_flat, params)))
 
 
 def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array, eps: float) -> Array:
     """Normalise by given statistics."""
-    cp = _launch().cp
-    x = cp.ascontiguousarray(x)
-    y = cp.empty_like(x)
-    slope = 1.0 / cp.sqrt(_flat(var) + eps)
-    slope = slope if params.scale is None else slope * _flat(params.scale)
-    height = cp.zeros_like(slope) if params.offset is None else _flat(params.offset)
-    launch = _launch().Launch(request.plan, request.dtype, x, y)
-    launch.apply("apply", x, y, cp.concatenate([_flat(mean), slope, height]))
+    x, made = _laid(request, x)
+    y = _cp().empty_like(x)
+    cuda_launch.evaluate(_device(x), made, request.dtype, x, y, eps, _flat(mean), _flat(var), *map(_flat, params))
     return y
 
 
 def moments(request: Request, x: Array, weights: Array | None) -> Moments:
     """Return the batch's statistics."""
-    x = _launch().cp.ascontiguousarray(x)
-    _, mean, m2 = _launch().Launch(request.plan, request.dtype, x).statistics(x, 1.0, None, None)
+    x, made = _laid(request, x)
+    _, mean, m2 = cuda_launch.Launch(made, request.dtype, _device(x), x).statistics(x, 1.0, None, None)
     return _moments(request, mean, m2)
 
 
@@ -101,22 +88,30 @@ def backward(
     request: Request, dy: Array, x: Array, params: Params, moments: Moments, weights: Array | None, eps: float
 ) -> Gradients:
     """Gradients of `forward`."""
-    cp = _launch().cp
-    x, dy = cp.ascontiguousarray(x), cp.ascontiguousarray(dy.astype(x.dtype, copy=False))
-    dx = cp.empty_like(x)
-    launch = _launch().Launch(request.plan, request.dtype, x, dy, dx)
-    line, d_scale, d_offset = launch.gradients(x, dy, eps, _flat(params.scale), _flat(moments.mean), _flat(moments.m2))
-    launch.apply("gradient_apply", x, dy, dx, line)
+    return _gradients(request, dy, x, params, moments.mean, moments.m2, eps, constant=False)
+
+
+def backward_evaluate(
+    request: Request, dy: Array, x: Array, params: Params, mean: Array, var: Array, eps: float
+) -> Gradients:
+    """Gradients of `evaluate`."""
+    return _gradients(request, dy, x, params, mean, var, eps, constant=True)
+
+
+def _gradients(
+    request: Request, dy: Array, x: Array, params: Params, center: Array, spread: Array, eps: float, *, constant: bool
+) -> Gradients:
+    x, made = _laid(request, x)
+    operands = _like(dy, x), x, _cp().empty_like(x)
+    vectors = _flat(params.scale), _flat(center), _flat(spread)
+    found = cuda_launch.backward(_device(x), made, request.dtype, operands, eps, *vectors, constant=constant)
     shape = request.plan.param_shape
-    scale, offset = (
-        None if param is None else one.reshape(shape) for param, one in zip(params, (d_scale, d_offset), strict=True)
-    )
-    return Gradients(dx, scale, offset)
+    scale, offset = (None if param is None else one.reshape(shape) for param, one in zip(params, found, strict=True))
+    return Gradients(operands[2], scale, offset)
 
 
-def _flat(vector: Array) -> Any:
-    # None, for a parameter that is absent, stays None.
-    return None if vector is None else _launch().cp.ascontiguousarray(vector).reshape(-1)
+def _flat(vector: Array | None) -> Any:
+    return None if vector is None else _cp().ascontiguousarray(vector).reshape(-1)
 
 
 def _moments(request: Request, mean: Array, m2: Array) -> Moments:
@@ -133,4 +128,5 @@ CUPY = Kernel(
     evaluate=evaluate,
     moments=moments,
     backward=backward,
+    backward_evaluate=backward_evaluate,
 )

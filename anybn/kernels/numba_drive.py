@@ -193,7 +193,8 @@ def _statistics(
     nf.sample(*walks[0], loops.rows, every, shift)
 
     def finish(channels: tuple[int, int], sums: Vector, squares: Vector, last: bool) -> int:
-        return nf.finish(channels, loops.values, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, last)
+        numbers = shift, sums, squares, line, mean, m2, redo
+        return int(nf.finish(channels, loops.values, eps, scale, offset, *numbers, last))
 
     sums, squares = _sum(this, shift)
     found = finish(every, sums, squares, False)
@@ -202,7 +203,7 @@ def _statistics(
         found = finish(every, sums, squares, False)
     if found == nf.DONE:
         return
-    for c in np.flatnonzero(redo):
+    for c in np.flatnonzero(redo).tolist():
         total = np.zeros(2)
         for walk in walks:
             npl.sums_exact(*walk, c, (0, loops.rows), shift, sums, squares)

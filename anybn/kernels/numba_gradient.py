@@ -100,8 +100,8 @@ def _sums_group(kind, dy, x, dy_strides, x_strides, inner_rows, length, channels
                         for k in range(3):
                             flush(part, wide, k * stride + slot, k * stride + slot + LANES)
             else:
-                k = np.float64(center[c])
-                _row_sums_exact(gradient, data, start, at, length, dy_strides[4], x_strides[4], k, wide, slot, stride)
+                steps, shift = (dy_strides[4], x_strides[4]), np.float64(center[c])
+                _row_sums_exact(gradient, data, start, at, length, steps[0], steps[1], shift, wide, slot, stride)
             start += dy_strides[3]
             at += x_strides[3]
         if length <= RUN and (r - rows[0] + 1) % every == 0:

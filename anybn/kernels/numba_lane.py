@@ -10,6 +10,7 @@ objects, which hold their data's address ``hop`` bytes from their beginning.
 
 import numpy as np
 from numba import carray
+from numpy.typing import NDArray
 
 from anybn.kernels.addresses import pointer, pointer_computed
 from anybn.kernels.compiled import compile_cached
@@ -19,7 +20,7 @@ from anybn.kernels.numba_gradient_rows import backward_rows
 from anybn.kernels.numba_planes import apply_planes
 from anybn.kernels.numba_rows import apply_rows
 
-WORDS = np.empty(0, np.int64)
+WORDS: NDArray[np.int64] = np.empty(0, np.int64)
 HOP = object.__basicsize__
 """Where a NumPy array object holds its data's address: the first thing behind what every object has (its C interface does not change)."""
 

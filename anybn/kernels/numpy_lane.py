@@ -1,7 +1,7 @@
 """Whole calls on NumPy arrays in a few microseconds: see `anybn.kernels.base.Lane`."""
 
 import sys
-from typing import Any
+from typing import Any, TypeAlias
 
 import numba
 import numpy as np
@@ -13,14 +13,14 @@ from anybn.kernels.numba_lane import HOP, data_of, evaluate, learn, train
 from anybn.kernels.walks import Walk, Walks, share
 from anybn.state import Params, RunningStats
 
-Data = NDArray[Any]
+Data: TypeAlias = NDArray[Any]
 
 
 def _sound() -> bool:
     """Whether addresses can be had from array objects."""
     if sys.implementation.name != "cpython":
         return False
-    probe = np.empty(3, np.float32)
+    probe: Data = np.empty(3, np.float32)
     return int(data_of(id(probe), HOP)) == int(probe.ctypes.data)
 
 
@@ -104,7 +104,8 @@ class Training(_Lane):
         if type(steps) is not int or renorm != [None, None, None] or not (self.like(mean) and self.like(var)):
             return None, None
         assert self.rule is not None
-        new_mean, new_var = np.empty(self.channels, self.dtype), np.empty(self.channels, self.dtype)
+        new_mean: Data = np.empty(self.channels, self.dtype)
+        new_var: Data = np.empty(self.channels, self.dtype)
         addresses = id(mean), id(var), id(new_mean), id(new_var)
         moved = *addresses, *self.rule.weights(steps + 1), self.rule.correction
         return RunningStats(new_mean, new_var, steps + 1, skipped), moved

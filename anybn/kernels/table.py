@@ -12,8 +12,9 @@ from anybn.kernels.cupy_cuda import CUPY
 from anybn.kernels.numba_cpu import NUMBA
 from anybn.kernels.portable import PORTABLE
 from anybn.kernels.torch_cpu import TORCH_CPU
+from anybn.kernels.torch_cuda import TORCH_CUDA
 
-OWN: tuple[Kernel, ...] = (NUMBA, TORCH_CPU, CUPY, PORTABLE)
+OWN: tuple[Kernel, ...] = (NUMBA, TORCH_CPU, TORCH_CUDA, CUPY, PORTABLE)
 """Our rows, fastest first."""
 
 GROUP = "anybn.kernels"

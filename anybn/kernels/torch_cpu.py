@@ -11,7 +11,7 @@ from anybn.kernels import numba_cpu
 from anybn.kernels.base import Kernel, Lane, Request, Settled
 from anybn.state import Gradients, Moments, Params
 
-_BY_AUTOGRAD = {
+BY_AUTOGRAD = {
     "moments": "autograd must see how the moments are made",
     "backward": "autograd must see how the gradients are made, to differentiate them again",
     "backward_evaluate": "autograd must see how the gradients are made, to differentiate them again",
@@ -25,6 +25,13 @@ def _torch() -> ModuleType:
     return torch_memory
 
 
+@cache
+def _modes() -> ModuleType:
+    from anybn.kernels import torch_modes
+
+    return torch_modes
+
+
 def refuses(request: Request) -> str | None:
     """Return why the row does not serve the request, or None."""
     if request.library != "torch":
@@ -33,10 +40,10 @@ def refuses(request: Request) -> str | None:
         return f"for tensors on the CPU, not on {request.device}"
     if request.traced:
         return "values are not known under torch.compile, torch.export, vmap or torch.func"
-    if request.op in _BY_AUTOGRAD and request.differentiated:
-        return _BY_AUTOGRAD[request.op]
+    if request.op in BY_AUTOGRAD and request.differentiated:
+        return BY_AUTOGRAD[request.op]
     reason = numba_cpu.why_not(request)
-    return _torch().mode() if reason is None else reason
+    return _modes().mode() if reason is None else reason
 
 
 def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:

@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 try:
-    from torch._C._dynamo.guards import TensorGuards
+    from torch._C._dynamo import guards
 except ImportError:
-    TensorGuards = None
+    guards = None  # type: ignore[assignment]
 
 
 class Guard:
@@ -21,11 +21,10 @@ class Guard:
     def __init__(self, tensors: tuple[Tensor, ...], found: Any) -> None:
         self.found = found
         self.check = _never
-        if TensorGuards is None:
-            return
-        sizes, strides = [list(one.shape) for one in tensors], [list(one.stride()) for one in tensors]
+        sizes: list[Any] = [list(one.shape) for one in tensors]
+        strides: list[Any] = [list(one.stride()) for one in tensors]
         try:
-            self.check = TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+            self.check = guards.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
         except Exception:  # another version's other arguments, whatever it raises
             self.check = _never
 

@@ -14,7 +14,8 @@ from anybn.kernels.compiled import direct
 from anybn.kernels.numba_lane import back, evaluate, learn, train
 from anybn.kernels.thresholds import HUGE_PAGES_FROM
 from anybn.kernels.torch_guard import Guard
-from anybn.kernels.torch_memory import array_of, ask_for_huge_pages, differentiable, mode, strided_like
+from anybn.kernels.torch_memory import array_of, ask_for_huge_pages
+from anybn.kernels.torch_modes import differentiable, mode, strided_like
 from anybn.kernels.walks import Walk, Walks, share
 from anybn.state import Params, RunningStats
 
@@ -52,7 +53,8 @@ class _Lane:
         full = scale is not None and offset is not None and state is not None
         guard = self._guards.get(x.requires_grad) if full and forward_ad._current_level < 0 else None
         if guard is not None and guard.check(x, scale, offset, state[0], state[1]):  # type: ignore[index]
-            return guard.found  # type: ignore[no-any-return]
+            known: tuple[Walk, bool] = guard.found
+            return known
         walk = self.walk(x)
         vectors = params if state is None else (scale, offset, state.mean, state.var)
         if walk is None or not all(map(self.like, vectors)):
@@ -61,7 +63,7 @@ class _Lane:
             return None
         found = walk, any(one is not None and one.requires_grad for one in (x, *params))
         if full:
-            self._guards[x.requires_grad] = Guard((x, *vectors), found)  # type: ignore[arg-type]
+            self._guards[x.requires_grad] = Guard((x, *vectors), found)
         return found
 
     def like(self, vector: Tensor | None) -> bool:
@@ -185,7 +187,8 @@ class Training(_Lane):
         request, operands = self.settled.request, (dy, x, dx)
         strides, addresses = tuple(one.stride() for one in operands), tuple(one.data_ptr() for one in operands)
         job = numba_drive.job(request.dtype, request.plan, strides, 1, addresses, torch.get_num_threads)
-        found = numba_back.backward(job, self.eps, *moments.reshape(2, -1), array_of(params.scale, self.dtype))
+        mean, m2 = moments.reshape(2, -1)
+        found = numba_back.backward(job, self.eps, mean, m2, array_of(params.scale, self.dtype))
         return dx, *(None if one is None else torch.from_numpy(array) for one, array in zip(params, found, strict=True))
 
 
@@ -196,7 +199,7 @@ class _Train(Function):  # type: ignore[misc]
     ) -> Tensor:
         lane, walk, moved = how
         y = lane.fresh(x)
-        moments = np.empty(2 * lane.channels, lane.kept)
+        moments: Array = np.empty(2 * lane.channels, lane.kept)
         lane.compute(walk, x, y, Params(scale, offset), moments, moved)
         ctx.save_for_backward(x, scale, offset)
         ctx.made = lane, moments

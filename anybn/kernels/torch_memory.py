@@ -15,29 +15,12 @@ from anybn.kernels import numba_back, numba_drive
 from anybn.kernels.base import Request, Settled
 from anybn.kernels.portable import PORTABLE
 from anybn.kernels.thresholds import HUGE_PAGES_FROM
+from anybn.kernels.torch_modes import differentiable, differentiable_evaluation, readable, strided_like
 from anybn.state import Moments, Params
 
 Parts = tuple[Tensor, Tensor | None, Tensor | None]
 MADV_HUGEPAGE = 14
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def mode() -> str | None:
-    """Return in which mode of torch memory must not be read behind its back, or None."""
-    if torch._C._get_tracing_state() is not None:
-        return "torch.jit.trace records operations"
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return "inside vmap or torch.func"
-    if torch.autograd.forward_ad._current_level >= 0:
-        return "forward-mode differentiation"
-    if torch._C._len_torch_dispatch_stack() > 0:
-        return "a dispatch mode watches the operations"
-    return None
-
-
-def _usable(x: Tensor) -> bool:
-    # A subclass may be anything (distributed, quantised); a lazily negated or sparse tensor is not what its memory says.
-    return type(x) in (Tensor, torch.nn.Parameter) and x.layout == torch.strided and not x.is_neg()
 
 
 def _fresh(x: Tensor) -> Tensor:
@@ -94,7 +77,7 @@ def _run_evaluate(request: Request, x: Tensor, params: Params, mean: Tensor, var
 
 def forward(request: Request, x: Tensor, params: Params, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return y, mean and m2."""
-    if not _usable(x):
+    if not readable(x):
         y, (_, mean, m2) = PORTABLE.forward(request, x, params, None, eps)  # type: ignore[misc]
         return y, mean, m2
     if request.differentiated:
@@ -106,7 +89,7 @@ def forward(request: Request, x: Tensor, params: Params, eps: float) -> tuple[Te
 def evaluate(request: Request, x: Tensor, params: Params, mean: Tensor, var: Tensor, eps: float) -> Tensor:
     """Return y."""
     # A batch's own share in the statistics (blended evaluation) is autograd's to follow.
-    if not _usable(x) or mean.requires_grad or var.requires_grad:
+    if not readable(x) or mean.requires_grad or var.requires_grad:
         return PORTABLE.evaluate(request, x, params, mean, var, eps)  # type: ignore[misc]
     if request.differentiated:
         return _Evaluate.apply(x, *params, mean, var, request, eps)
@@ -115,7 +98,7 @@ def evaluate(request: Request, x: Tensor, params: Params, mean: Tensor, var: Ten
 
 def moments(request: Request, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and m2."""
-    if not _usable(x):
+    if not readable(x):
         _, mean, m2 = PORTABLE.moments(request, x, None)  # type: ignore[misc]
         return mean, m2
     mean, m2 = numba_drive.moments(_job(request, x))
@@ -125,7 +108,7 @@ def moments(request: Request, x: Tensor) -> tuple[Tensor, Tensor]:
 def backward(request: Request, dy: Tensor, x: Tensor, params: Params, mean: Tensor, m2: Tensor, eps: float) -> Parts:
     """Return the gradients for x, scale and offset."""
     x, dy = x.detach(), strided_like(dy, x)
-    if not _usable(x):
+    if not readable(x):
         given = Moments(request.plan.count, mean, m2)
         found = PORTABLE.backward(request, dy, x, params, given, None, eps)  # type: ignore[misc]
         return found.x, found.scale, found.offset
@@ -140,7 +123,7 @@ def backward_evaluate(
 ) -> Parts:
     """Return the gradients for x, scale and offset where the statistics are constants."""
     x, dy = x.detach(), strided_like(dy, x)
-    if not _usable(x):
+    if not readable(x):
         found = PORTABLE.backward_evaluate(request, dy, x, params, mean, var, eps)  # type: ignore[misc]
         return found.x, found.scale, found.offset
     dx = _fresh(x)
@@ -150,14 +133,6 @@ def backward_evaluate(
         _job(request, dy, x, dx), eps, *statistics, _vector(params.scale, request), wanted
     )
     return dx, *_of_params(request, params, found)
-
-
-def strided_like(dy: Tensor, x: Tensor) -> Tensor:
-    """Return dy without history, in x's dtype, as numbers in memory."""
-    if dy.__class__ is Tensor and dy.dtype is x.dtype and dy.layout is torch.strided and not dy.is_neg():
-        return dy
-    dy = dy.detach().to(x.dtype)
-    return (dy if dy.layout == torch.strided else dy.to_dense()).resolve_neg()
 
 
 def _of_params(request: Request, params: Params, found: tuple[Any, Any]) -> tuple[Tensor | None, Tensor | None]:
@@ -203,18 +178,6 @@ class _Evaluate(torch.autograd.Function):  # type: ignore[misc]
         x, scale, offset, mean, var = ctx.saved_tensors
         params = Params(scale, offset)
         if torch.is_grad_enabled():
-            y = PORTABLE.evaluate(request, x, params, mean.detach(), var.detach(), eps)  # type: ignore[misc]
-            return *_through(y, dy, x, params), None, None, None, None
+            found = differentiable_evaluation(Settled(request, eps, None), dy, x, params, mean, var)
+            return *found, None, None, None, None
         return *backward_evaluate(request, dy, x, params, mean, var, eps), None, None, None, None
-
-
-def differentiable(settled: Settled, dy: Tensor, x: Tensor, params: Params) -> list[Tensor | None]:
-    """Return the gradients of the training pass with their own graph."""
-    y, _ = PORTABLE.forward(settled.request, x, params, None, settled.eps)  # type: ignore[misc]
-    return _through(y, dy, x, params)
-
-
-def _through(y: Tensor, dy: Tensor, x: Tensor, params: Params) -> list[Tensor | None]:
-    inputs = [one for one in (x, *params) if one is not None and one.requires_grad]
-    found = iter(torch.autograd.grad(y, inputs, dy, create_graph=True, allow_unused=True))
-    return [next(found) if one is not None and one.requires_grad else None for one in (x, *params)]

@@ -12,7 +12,10 @@ from anybn.kernels import use
 pytest.importorskip("numba")
 
 PRESETS = ["torch", "torch_cumulative", "keras", "haiku", "contrib_fused_zero_debias", "equinox_batch"]
-LONG = ["keras_2_3_double_bessel", "mxnet_nd_fix_gamma"]  # no short way: two corrections of the variance, a scale that is not used
+LONG = [
+    "keras_2_3_double_bessel",
+    "mxnet_nd_fix_gamma",
+]  # no short way: two corrections of the variance, a scale that is not used
 SHAPES = [((8, 3), 1), ((6, 5, 7, 9), 1), ((6, 7, 9, 5), -1), ((70, 33), 1), ((3, 40, 4, 5), 1)]
 
 
@@ -125,7 +128,7 @@ def test_other_vectors_are_read_rightly(library):
     x, params, state = make(library, (9, 4), 1)
     for _ in range(2):
         wanted, after = anybn.batch_norm(x, params, state, training=True)
-    double = getattr(library, "float64")
+    double = library.float64
     wide = [one.astype(double) if library is np else one.to(double) for one in (*params, *state[:2])]
     spread = [np.repeat(one, 2)[::2] if library is np else one.repeat_interleave(2)[::2] for one in params]
     for given, kept in (
@@ -149,7 +152,7 @@ def test_views_of_one_shape(library):
     for view in (x, big[:, :, ::2], turned, one_row, x):
         copy = np.array(view, order="C") if library is np else view.contiguous()
         for _ in range(2):
-            y, new = anybn.batch_norm(view, params, state, training=True)
+            y, _ = anybn.batch_norm(view, params, state, training=True)
         with use("portable"):
             wanted, _ = anybn.batch_norm(copy, params, state, training=True)
         same(y, wanted)
@@ -198,7 +201,11 @@ def test_threads_share_a_large_input(library, axis, threads):
 def test_gradients_by_the_lane():
     """The gradients of repeated calls are those of the portable row, for each pattern of what wants one, twice differentiable."""
     torch = pytest.importorskip("torch")
-    for shape, layout in (((6, 5, 4, 7), torch.contiguous_format), ((6, 5, 4, 7), torch.channels_last), ((30, 33), None)):
+    for shape, layout in (
+        ((6, 5, 4, 7), torch.contiguous_format),
+        ((6, 5, 4, 7), torch.channels_last),
+        ((30, 33), None),
+    ):
         x, params, state = make(torch, shape, 1)
         x = x if layout is None else x.contiguous(memory_format=layout)
         dy = torch.randn_like(x)
