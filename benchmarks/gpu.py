@@ -89,6 +89,8 @@ def _operations(cp: Any, case: Case) -> dict[str, dict[str, Call]]:
     leaf = t.detach().requires_grad_()
     y = native(leaf, None, None, w, b, True, 0.1, EPS)
     backward["torch"] = lambda: torch.autograd.grad(y, leaf, g, retain_graph=True)
+    ours, _ = anybn.batch_norm(leaf, Params(w, b), training=True)
+    backward["anybn torch"] = lambda: torch.autograd.grad(ours, leaf, g, retain_graph=True)
     return {"forward": forward, "backward": backward}
 
 

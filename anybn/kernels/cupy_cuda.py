@@ -5,10 +5,10 @@ or does not compile, it refuses from then on and says so.
 """
 
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from anybn._typing import Array
-from anybn.kernels import cuda_launch
 from anybn.kernels.base import Kernel, Request
 from anybn.kernels.cuda_check import self_check, why_not
 from anybn.plan import Plan
@@ -22,10 +22,17 @@ def _cp() -> Any:
     return cupy
 
 
-def _device(x: Array | None = None) -> Any:
+@cache
+def _cuda() -> ModuleType:
+    from anybn.kernels import cuda_launch
+
+    return cuda_launch
+
+
+def _device(x: Array) -> Any:
     from anybn.kernels import cuda_device
 
-    return cuda_device.of_cupy(int(_cp().cuda.Device().id if x is None else x.device.id))
+    return cuda_device.of_cupy(int(x.device.id))
 
 
 def refuses(request: Request) -> str | None:
@@ -50,7 +57,7 @@ def _checked(xp: Any, dtype: str, device: int) -> str | None:
 def _laid(request: Request, x: Array) -> tuple[Array, Plan]:
     """Return x, or a copy without gaps, and the plan of how it lies."""
     steps = [step // x.itemsize for step in x.strides]
-    made = cuda_launch.in_memory_order(request.plan, steps)
+    made = _cuda().in_memory_order(request.plan, steps)
     return (x, made) if made is not None else (_cp().ascontiguousarray(x), request.plan)
 
 
@@ -66,21 +73,21 @@ def forward(request: Request, x: Array, params: Params, weights: Array | None, e
     """Normalise by the batch's own statistics."""
     x, made = _laid(request, x)
     y = _cp().empty_like(x)
-    return y, _moments(request, *cuda_launch.forward(_device(x), made, request.dtype, x, y, eps, *map(_flat, params)))
+    return y, _moments(request, *_cuda().forward(_device(x), made, request.dtype, x, y, eps, *map(_flat, params)))
 
 
 def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array, eps: float) -> Array:
     """Normalise by given statistics."""
     x, made = _laid(request, x)
     y = _cp().empty_like(x)
-    cuda_launch.evaluate(_device(x), made, request.dtype, x, y, eps, _flat(mean), _flat(var), *map(_flat, params))
+    _cuda().evaluate(_device(x), made, request.dtype, x, y, eps, _flat(mean), _flat(var), *map(_flat, params))
     return y
 
 
 def moments(request: Request, x: Array, weights: Array | None) -> Moments:
     """Return the batch's statistics."""
     x, made = _laid(request, x)
-    _, mean, m2 = cuda_launch.Launch(made, request.dtype, _device(x), x).statistics(x, 1.0, None, None)
+    _, mean, m2 = _cuda().Launch(made, request.dtype, _device(x), x).statistics(x, 1.0, None, None)
     return _moments(request, mean, m2)
 
 
@@ -104,7 +111,7 @@ def _gradients(
     x, made = _laid(request, x)
     operands = _like(dy, x), x, _cp().empty_like(x)
     vectors = _flat(params.scale), _flat(center), _flat(spread)
-    found = cuda_launch.backward(_device(x), made, request.dtype, operands, eps, *vectors, constant=constant)
+    found = _cuda().backward(_device(x), made, request.dtype, operands, eps, *vectors, constant=constant)
     shape = request.plan.param_shape
     scale, offset = (None if param is None else one.reshape(shape) for param, one in zip(params, found, strict=True))
     return Gradients(operands[2], scale, offset)
