@@ -40,27 +40,60 @@ def sample(kind, x, strides, inner, length, rows, channels, shift):
 
 
 @compile_cached
+def _lines(channels, share, eps, scale, offset, shift, sums, squares, line, mean, m2):
+    """Set mean, m2 and line; in short loops over slices, which LLVM turns into vectors."""
+    first, after, width = channels[0], channels[1], line.size // 3
+    shifts, s, q = shift[first:after], sums[first:after], squares[first:after]
+    means, deviations, centers = mean[first:after], m2[first:after], line[first:after]
+    slope, height = line[width + first : width + after], line[2 * width + first : 2 * width + after]
+    slopes = np.empty(after - first)
+    for j in range(slopes.size):
+        slopes[j] = q[j] - s[j] * (s[j] * share)
+    for j in range(slopes.size):
+        deviations[j] = slopes[j]
+        slopes[j] = 1.0 / np.sqrt(slopes[j] * share + eps)
+    if scale.size:
+        scales = scale[first:after]
+        for j in range(slopes.size):
+            slopes[j] *= scales[j]
+    for j in range(slopes.size):
+        centers[j] = shifts[j] + s[j] * share
+        means[j] = centers[j]
+    for j in range(slopes.size):
+        slope[j] = slopes[j]
+        slopes[j] *= (centers[j] - shifts[j]) - s[j] * share
+    if offset.size:
+        offsets = offset[first:after]
+        for j in range(slopes.size):
+            slopes[j] += offsets[j]
+    for j in range(slopes.size):
+        height[j] = slopes[j]
+
+
+@compile_cached
 def finish(channels, count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, last):
     """Set mean, m2 and line of these channels where their sums are good; set ``redo`` and return its largest."""
-    worst, width = DONE, line.size // 3
+    worst, share = DONE, 1.0 / count
     for c in range(channels[0], channels[1]):
-        move = sums[c] / count
+        move = sums[c] * share
         deviations = squares[c] - sums[c] * move
-        center = shift[c] + move
-        line[c] = center
         redo[c] = DONE
-        if not last and not np.isfinite(deviations):
-            redo[c] = EXACT
-        elif not last and move * move * count > FAR * deviations and line[c] != shift[c]:
-            shift[c] = line[c]
-            redo[c] = AGAIN
-        worst = max(worst, redo[c])
-        if redo[c] != DONE:
+        if last:
             continue
-        mean[c], m2[c] = center, deviations
-        slope = (scale[c] if scale.size else 1.0) / np.sqrt(deviations / count + eps)
-        line[width + c] = slope
-        line[2 * width + c] = (offset[c] if offset.size else 0.0) - ((shift[c] - line[c]) + move) * slope
+        if not np.isfinite(deviations):
+            redo[c] = worst = EXACT
+        elif move * move * count > FAR * deviations:
+            line[c] = shift[c] + move
+            if line[c] != shift[c]:
+                shift[c] = line[c]
+                redo[c] = AGAIN
+                worst = max(worst, AGAIN)
+    if worst == DONE:
+        _lines(channels, share, eps, scale, offset, shift, sums, squares, line, mean, m2)
+        return worst
+    for c in range(channels[0], channels[1]):
+        if redo[c] == DONE:
+            _lines((c, c + 1), share, eps, scale, offset, shift, sums, squares, line, mean, m2)
     return worst
 
 

@@ -176,16 +176,27 @@ def gradient_apply_planes(kind, dy, x, dx, dy_strides, x_strides, dx_strides, in
 
 @compile_cached
 def gradient_finish(channels, count, eps, scale, center, m2, sums, line, d_scale, d_offset):
-    """Set the gradients of the parameters and the line of dx of these channels."""
-    width = line.size // 4
-    for c in range(channels[0], channels[1]):
-        move = sums[2, c] / count
-        product = sums[1, c] - move * sums[0, c]
-        inverse = 1.0 / np.sqrt(np.float64(m2[c]) / count + eps)
-        by_d = -inverse * inverse * product / count
-        d_scale[c], d_offset[c] = product * inverse, sums[0, c]
-        line[c], line[width + c] = center[c], (scale[c] if scale.size else 1.0) * inverse
-        line[2 * width + c], line[3 * width + c] = by_d, sums[0, c] / count + by_d * move
+    """Set the gradients of the parameters and the line of dx of these channels; in short loops, which LLVM turns into vectors."""
+    first, after, width, share = channels[0], channels[1], line.size // 4, 1.0 / count
+    g, p, m = sums[0, first:after], sums[1, first:after], sums[2, first:after]
+    spread, centers, line_centers = m2[first:after], center[first:after], line[first:after]
+    slope, by_d = line[width + first : width + after], line[2 * width + first : 2 * width + after]
+    shares, scales = line[3 * width + first : 3 * width + after], d_scale[first:after]
+    offsets, inverse, product = d_offset[first:after], np.empty(after - first), np.empty(after - first)
+    for j in range(g.size):
+        inverse[j] = 1.0 / np.sqrt(np.float64(spread[j]) * share + eps)
+    for j in range(g.size):
+        product[j] = (p[j] - m[j] * share * g[j]) * inverse[j]
+    for j in range(g.size):
+        scales[j], offsets[j], line_centers[j], slope[j] = product[j], g[j], centers[j], inverse[j]
+    for j in range(g.size):
+        product[j] *= -inverse[j] * share
+        by_d[j] = product[j]
+        shares[j] = (g[j] + product[j] * m[j]) * share
+    if scale.size:
+        given = scale[first:after]
+        for j in range(g.size):
+            slope[j] = given[j] * inverse[j]
 
 
 @compile_cached

@@ -133,8 +133,9 @@ def padded(line, rows):
     period = width * -(-LANES // width)
     lines = np.empty((rows, period + LANES), line.dtype)
     for k in range(rows):
-        for j in range(period + LANES):
-            lines[k, j] = line[k * width + j % width]
+        lines[k, :width] = line[k * width : (k + 1) * width]
+        for j in range(width, period + LANES):
+            lines[k, j] = lines[k, j - width]
     return lines
 
 

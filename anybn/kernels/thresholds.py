@@ -11,5 +11,5 @@ PER_THREAD = 1 << 18
 FOLD_BELOW = 512
 """Packed rows of fewer channels than this, or not a multiple of 16, are taken several at a time."""
 
-HUGE_PAGES_FROM = 4 << 20
-"""Bytes of a fresh torch tensor from which huge pages are asked for (NumPy asks from the same size)."""
+HUGE_PAGES_FROM = 2 << 20
+"""Bytes of a fresh torch tensor from which huge pages are asked for: from this size on it can hold one (NumPy asks from twice as many)."""

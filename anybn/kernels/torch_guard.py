@@ -9,10 +9,16 @@ from typing import Any
 
 from torch import Tensor
 
-try:
-    from torch._C._dynamo import guards
-except ImportError:
-    guards = None  # type: ignore[assignment]
+
+def _guards() -> Any:
+    try:
+        from torch._C._dynamo import guards
+    except ImportError:
+        return None
+    return guards
+
+
+_GUARDS = _guards()
 
 
 class Guard:
@@ -24,7 +30,7 @@ class Guard:
         sizes: list[Any] = [list(one.shape) for one in tensors]
         strides: list[Any] = [list(one.stride()) for one in tensors]
         try:
-            self.check = guards.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
+            self.check = _GUARDS.TensorGuards(*tensors, dynamic_dims_sizes=sizes, dynamic_dims_strides=strides).check
         except Exception:  # another version's other arguments, whatever it raises
             self.check = _never
 
