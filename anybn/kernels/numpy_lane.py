@@ -101,7 +101,11 @@ class Training(_Lane):
         if state is None:
             return None, (0, 0, 0, 0, 0.0, 0.0, 0.0)
         mean, var, steps, skipped, *renorm = state
-        if type(steps) is not int or renorm != [None, None, None] or not (self.like(mean) and self.like(var)):
+        if (
+            type(steps) is not int
+            or any(part is not None for part in renorm)
+            or not (self.like(mean) and self.like(var))
+        ):
             return None, None
         assert self.rule is not None
         new_mean: Data = np.empty(self.channels, self.dtype)
