@@ -18,6 +18,16 @@ _missing: Counter[str] = Counter()
 _others: Counter[str] = Counter()
 
 
+def pytest_configure(config):
+    """A slow machine is no failure of a property: Hypothesis' two checks of time are off, all its others are on."""
+    if importlib.util.find_spec("hypothesis") is None:
+        return
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("house")
+
+
 def pytest_sessionstart(session):
     """`ANYBN_REQUIRE="numpy torch"` turns a missing library from a skip into a failure (tox sets it)."""
     absent = [name for name in os.environ.get("ANYBN_REQUIRE", "").split() if importlib.util.find_spec(name) is None]
