@@ -188,9 +188,13 @@ class Calls:
         return cls if cls is not None else Definition(scope.node, scope)
 
     def made_at(self, callee: Definition) -> list[Site]:
-        """Calls of a function; for a class, also of the classes that inherit its ``__init__``."""
-        heirs = self._heirs.get(callee.key, ()) if isinstance(callee.node, m.Class) else ()
-        return [*self.sites(callee), *(site for heir in heirs for site in self.sites(heir))]
+        """Calls of a function; for a class, also of those that inherit its ``__init__`` or call it by ``super()``."""
+        if not isinstance(callee.node, m.Class):
+            return self.sites(callee)
+        heirs = self._heirs.get(callee.key, ())
+        init = self.names.method(callee, "__init__") if "__init__" in callee.scope.names else None
+        supers = [s for s in self.sites(init) if _through_super(s.call)] if init is not None else []
+        return [*self.sites(callee), *(site for heir in heirs for site in self.sites(heir)), *supers]
 
     @cached_property
     def _heirs(self) -> dict[tuple[str, int], list[Definition]]:
@@ -281,6 +285,10 @@ def _is_self(name: str, scope: Scope) -> bool:
 
 def _is_super(call: m.Expr) -> bool:
     return isinstance(call, m.Call) and isinstance(call.func, m.Name) and call.func.id == "super"
+
+
+def _through_super(call: m.Call) -> bool:
+    return isinstance(call.func, m.Attr) and _is_super(call.func.value)
 
 
 def _is_none(expr: m.Expr) -> bool:

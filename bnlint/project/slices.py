@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import children, walk
+from bnlint.facts.walk import children
 from bnlint.project.names import Names
 from bnlint.project.scopes import Scope
 
@@ -79,6 +79,22 @@ def bound_names(target: m.Expr) -> set[str]:
     return bound_names(target.value) if isinstance(target, m.Star) else set()
 
 
+def _untold(expr: m.Expr) -> Iterator[m.Node]:
+    """All records of `expr` but layers that are called with ``training=True`` there: no caller has to tell them again."""
+    stack: list[m.Node] = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        inner = children(node)
+        if isinstance(node, m.Call) and any(_is_told(arg) for arg in node.args):
+            inner = [child for child in inner if child is not node.func]
+        stack.extend(reversed(inner))
+
+
+def _is_told(arg: m.Arg) -> bool:
+    return arg.keyword == "training" and isinstance(arg.value, m.Const) and arg.value.value is True
+
+
 def _read(parts: Iterable[m.Node]) -> set[str]:
     return {part.id for part in parts if isinstance(part, m.Name)}
 
@@ -91,13 +107,13 @@ def _root(expr: m.Expr) -> str | None:
 
 def made_of(expr: m.Expr, flow: list[Step], before: float) -> tuple[list[Part], set[str]]:
     """The records that `expr` was made with, from itself and the steps before it, and the names that stay open."""
-    parts = [Part(node, True) for node in walk(expr)]
+    parts = [Part(node, True) for node in _untold(expr)]
     needed = _read(part.node for part in parts)
     for step in reversed(flow):
         if step.node.at >= before:
             continue
         for value, killed in _contributions(step, needed):
-            more = [Part(node, step.sure) for node in walk(value)]
+            more = [Part(node, step.sure) for node in _untold(value)]
             needed -= killed
             needed |= _read(part.node for part in more)
             parts.extend(more)

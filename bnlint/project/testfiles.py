@@ -2,6 +2,13 @@
 
 from pathlib import PurePosixPath
 
+_FOLDERS = frozenset({"tests", "test", "unit_test", "unit_tests", "unittest", "unittests"})
+
+
+def in_test_folder(path: str) -> bool:
+    """Whether the path is in a folder of tests: what is trained there is thrown away."""
+    return bool(_FOLDERS & set(PurePosixPath(path.replace("\\", "/")).parts[:-1]))
+
 
 def is_test_file(path: str) -> bool:
     """Whether the path is that of a test by the usual names."""

@@ -84,6 +84,48 @@ def test_updates_are_not_missed_where_every_flag_is_true(head, body, flag):
     assert reported(head, body, flag) == []
 
 
+GUARDED = """\
+import tensorflow as tf
+
+
+def norm(x, training):
+    return tf.layers.batch_normalization(tf.layers.dense(x, 8), training=training)
+
+
+def build(x, is_training, extra=True):
+    depth = tf.layers.dense(x, 1)
+    {test}:
+        return tf.reduce_mean(depth * norm(x, is_training))
+    return depth
+
+
+def train(x):
+    step = tf.train.AdamOptimizer().minimize(build(x, is_training=True))
+    with tf.Session() as sess:
+        sess.run(step)
+
+
+def predict(x):
+    return build(x, is_training=False)
+"""
+GUARDS = [
+    ("if is_training", False),
+    ("if is_training and extra", False),
+    ("if not not is_training", False),
+    ("if extra", True),
+    ("if is_training or extra", True),
+    ("if not is_training", False),
+    ("if extra:\n        pass\n    if is_training", False),
+]
+
+
+@pytest.mark.parametrize(("test", "missed"), GUARDS)
+def test_a_flag_is_what_the_condition_around_it_says(test, missed):
+    """Where ``if is_training:`` stands around a norm there is no copy of it in inference mode, whoever passes False."""
+    found = found_in({"t.py": GUARDED.format(test=test)}, RULES, Config(jobs=-1))
+    assert ("BN301" in {code for *_, code in found}) is missed
+
+
 SAVED = """\
 import tensorflow as tf
 

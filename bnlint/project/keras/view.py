@@ -5,6 +5,7 @@ from functools import cached_property
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import dotted, walk
+from bnlint.frameworks import keras
 from bnlint.project.contents import Content, Contents, join
 from bnlint.project.keras.classes import Classes
 from bnlint.project.keras.flags import Flags
@@ -64,6 +65,16 @@ class Keras:
             for file in names.files.values()
             for node in walk(file.body)
             if isinstance(node, m.Class | m.Call)
+        )
+
+    @cached_property
+    def makes_modes(self) -> bool:
+        """Whether any file makes a batch norm or a dropout, or a model that cannot be looked into."""
+        return any(
+            keras.mode_layer(name) in ("norm", "dropout")
+            or (keras.opaque(name) and not name.endswith(".clone_model"))  # a clone holds what its original does
+            for site in self.calls.all_sites()
+            for name in self.contents.external_names(site.call.func, site.scope)
         )
 
     def of_self(self, cls: Definition) -> Content:

@@ -1,8 +1,10 @@
 """What a training flag can be: constants and defaults through wrappers and their callers, placeholders, modes."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from bnlint.facts import model as m
+from bnlint.facts.walk import dotted, walk
 from bnlint.project.calls import Calls, Passed, Site, is_method
 from bnlint.project.names import Definition, Parameter, Value
 from bnlint.project.scopes import Scope
@@ -51,6 +53,7 @@ class Flags:
         self.words = words
         self.without = without
         self._seen: set[tuple[str, int, str]] = set()
+        self._decided: dict[int, list[tuple[str, bool, frozenset[int]]]] = {}
 
     def of(self, expr: m.Expr, scope: Scope, depth: int = 0) -> Flag:
         """Values that `expr` can take as a flag."""
@@ -75,11 +78,26 @@ class Flags:
             return self.of(expr.then, scope, depth) | self.of(expr.other, scope, depth)
         if isinstance(expr, m.Call):
             return self._made(expr, scope, depth)
+        if isinstance(expr, m.Name | m.Attr) and (sure := self._under_test(expr, scope)) is not None:
+            return TRUE if sure else FALSE
         if isinstance(expr, m.Name):
             return self._name(expr, scope, depth)
         if isinstance(expr, m.Attr):
             return self._attribute(expr, scope, depth)
         return VARIES
+
+    def _under_test(self, expr: m.Expr, scope: Scope) -> bool | None:
+        """What a flag is where ``if is_training:`` around it has asked already."""
+        if not isinstance(scope.node, m.Function):
+            return None
+        if id(scope) not in self._decided:
+            self._decided[id(scope)] = list(_decided(scope))
+        if not self._decided[id(scope)]:
+            return None
+        name = dotted(expr)
+        return next(
+            (value for text, value, below in self._decided[id(scope)] if text == name and expr.at in below), None
+        )
 
     def _made(self, call: m.Call, scope: Scope, depth: int) -> Flag:
         name = self.words.name(call.func, scope)
@@ -157,6 +175,24 @@ class Flags:
             else:
                 found.append(Passed(Value(default, function.scope.parent or function.scope), site, explicit=False))
         return found
+
+
+def _decided(scope: Scope) -> Iterator[tuple[str, bool, frozenset[int]]]:
+    """Names that an ``if`` of a function asks for: the value in each branch, and the records of that branch."""
+    for node in scope.own:
+        if not isinstance(node, m.If):
+            continue
+        test, met = node.test, True
+        while isinstance(test, m.Op) and test.op == "not":
+            test, met = test.args[0], not met
+        parts = test.args if isinstance(test, m.Op) and test.op == "and" and met else (test,)
+        for part in parts:
+            name = dotted(part) if isinstance(part, m.Name | m.Attr) else None
+            if name is None:
+                continue
+            yield name, met, frozenset(below.at for below in walk(node.body))
+            if len(parts) == 1:
+                yield name, not met, frozenset(below.at for below in walk(node.orelse))
 
 
 def _frozen_unless_asked(expr: m.Expr) -> bool:

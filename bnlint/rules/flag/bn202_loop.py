@@ -102,7 +102,7 @@ def _content(model: m.Expr, scope: Scope, project: Project) -> Content:
 def _finding(
     file: m.FileFacts, call: m.Call, content: Content, project: Project, related: tuple[Place, ...]
 ) -> Iterator[Finding]:
-    if content.known and not content.held:
+    if not content.held and (content.known or (project.keras.makes_models and not project.keras.makes_modes)):
         return
     paired = project.keras.flags.told_elsewhere(call, file.path)
     alone = not content.known and not project.keras.makes_models

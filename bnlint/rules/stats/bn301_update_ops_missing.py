@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bnlint.facts.model import Attr, FileFacts
 from bnlint.project.calls import Site
 from bnlint.project.link import Project
+from bnlint.project.testfiles import in_test_folder
 from bnlint.project.tf1.program import Program
 from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
 
@@ -90,6 +91,8 @@ with tf.control_dependencies(update_ops):
 @rule(META)
 def update_ops_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Train ops of programs in which a batch norm waits for updates that nothing runs."""
+    if in_test_folder(file.path):
+        return
     for site in project.tf1.train_ops(file.path):
         program = project.tf1.program(file.path)
         if program.is_live(site.scope) and program.waiting and not _covered(site, program, project):
