@@ -1,6 +1,5 @@
 """The choices of a run: ``[tool.bnlint]`` of pyproject.toml, or bnlint.toml, under the command line."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -83,15 +82,16 @@ class Config:
         ConfigError
             With the nearest code.
         """
-        codes = sorted(known)
         given = [
             *self.selected(),
             *self.ignored(),
             *self.unfixable,
             *(c for _, some in self.per_file_ignores for c in some),
         ]
+        given = [code for code in given if code != ALL]
+        codes = sorted(known) if given else []
         for code in given:
-            if code != ALL and not any(other.startswith(code) for other in codes):
+            if not any(other.startswith(code) for other in codes):
                 raise ConfigError(
                     f"got the rule {code!r}, expected a code or its beginning{_nearest(code, codes, '`bnlint rules` lists them')}"
                 )
@@ -164,6 +164,8 @@ def read(table: Mapping[str, Any], where: str) -> Config:
 
 
 def _nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"

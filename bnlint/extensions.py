@@ -6,7 +6,7 @@ Both run code, and both must be named in the configuration (`rules`): what merel
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +16,7 @@ from bnlint.rules._base import Rule
 GROUP = "bnlint.rules"
 
 
-def with_extensions(own: Sequence[Rule], names: Iterable[str], folder: Path) -> tuple[Rule, ...]:
+def with_extensions(own: Sequence[Rule], names: Sequence[str], folder: Path) -> Sequence[Rule]:
     """`own` rules and those of the modules `names`, sorted by code.
 
     Raises
@@ -24,6 +24,8 @@ def with_extensions(own: Sequence[Rule], names: Iterable[str], folder: Path) -> 
     ConfigError
         If a module cannot be imported, has no rules, or a code is used twice.
     """
+    if not names:
+        return own
     rules = list(own)
     for name in names:
         for rule in load_module(name, folder):

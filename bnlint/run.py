@@ -9,14 +9,12 @@ from bnlint.config import Config
 from bnlint.facts.collect import Text, collect, needs, read_all
 from bnlint.facts.model import FileFacts
 from bnlint.finding import Finding, Place
-from bnlint.judge import judge
 from bnlint.notebook import lines_in_file
-from bnlint.project.link import link
 from bnlint.report.model import Report
 from bnlint.rules._base import Rule
+from bnlint.rules.own import OwnRules
 from bnlint.shown import Shown, located, shown
 from bnlint.source import Source, discover
-from bnlint.together import Group, look
 
 
 class Analysis(NamedTuple):
@@ -69,7 +67,7 @@ def analyse(
         wanted = needs(texts).numbers
         facts = _collect(texts, config, wanted, known)
         return Analysis(tuple(texts), facts, tuple(_judge(texts, facts, range(len(texts)), config, rules)))
-    base = (repr(config.target), repr(config.names), repr(config.size_limit), *(rule.meta.code for rule in rules))
+    base = (repr(config.target), repr(config.names), repr(config.size_limit), *_codes(rules))
     whole = key((*base, *_names(texts, range(len(texts)))))
     found = cache.get(whole)
     if found is None:
@@ -89,10 +87,18 @@ def _collect(
 def _judge(
     texts: Sequence[Text], facts: Sequence[FileFacts], numbers: Iterable[int], config: Config, rules: Sequence[Rule]
 ) -> list[Finding]:
+    from bnlint.judge import judge
+    from bnlint.project.link import link
+
     files = [(facts[n], texts[n]) for n in numbers if texts[n].source.reported]
     project = link(facts, config.known, dict(config.target))
     found = judge(files, project, rules, jobs=config.jobs, limit=config.time_limit)
     return located(found, {text.source.path: text for text in texts})
+
+
+def _codes(rules: Sequence[Rule]) -> tuple[str, ...]:
+    # The version stands for our own rules; asking for their codes would import them.
+    return ("own",) if isinstance(rules, OwnRules) else tuple(rule.meta.code for rule in rules)
 
 
 def _names(texts: Sequence[Text], numbers: Iterable[int]) -> Iterator[str]:
@@ -105,6 +111,8 @@ def _by_group(
     texts: Sequence[Text], config: Config, rules: Sequence[Rule], cache: Cache, base: Sequence[str]
 ) -> list[Finding]:
     """Findings of each group of files that import each other; only groups that are new are looked at."""
+    from bnlint.together import Group, look
+
     needed = needs(texts)
     rest = tuple(sorted(set(range(len(texts))) - set(needed.numbers)))
     groups = [group for group in needed.groups() if any(texts[number].source.reported for number in group)]
@@ -138,7 +146,7 @@ def report(analysis: Analysis, config: Config, rules: Sequence[Rule], notes: Seq
     some = analysis.shown(config)
     files = sum(text.source.reported for text in analysis.texts)
     said = (*notes, *some.notes)
-    return Report(some.findings, some.hidden, some.excerpts, files, tuple(rules), said, cells=_cells(some, analysis))
+    return Report(some.findings, some.hidden, some.excerpts, files, rules, said, cells=_cells(some, analysis))
 
 
 def _cells(some: Shown, analysis: Analysis) -> dict[str, list[int]]:

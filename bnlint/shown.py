@@ -12,7 +12,6 @@ from bnlint.finding import Finding, Place
 from bnlint.fixes.write import write
 from bnlint.notebook import Cell, restored
 from bnlint.options import ALL
-from bnlint.rules.unused_suppression import META as UNUSED
 from bnlint.source import Span
 from bnlint.triage import baseline
 from bnlint.triage.choose import asked_for, choose, loud_enough, order
@@ -78,6 +77,8 @@ def _judged(comment: Silence, config: Config) -> bool:
 
 
 def _unused(comment: Silence) -> Finding:
+    from bnlint.rules.unused_suppression import META as UNUSED  # its module knows all analyses, and few runs need it
+
     codes = f"[{', '.join(comment.codes)}]" if comment.codes else ""
     word = "ignore-file" if comment.line == 0 else "ignore"
     found = UNUSED.finding(comment.text, 0, comment=f"`# bnlint: {word}{codes}`")
@@ -151,6 +152,8 @@ def _excerpts(findings: Iterable[Finding], texts: Mapping[str, Text]) -> Excerpt
 
 def write_baseline(found: Iterable[Finding], texts: Mapping[str, Text], config: Config, file: Path) -> int:
     """Write what is found today into the baseline `file`; return how many findings that are."""
+    from bnlint.rules.unused_suppression import META as UNUSED
+
     today = shown(found, texts, config, all_known=True)
     kept = [finding for finding in today.findings if finding.code != UNUSED.code and finding.severity != "note"]
     write(file, baseline.written(kept, file, today.excerpts).encode("utf-8", "backslashreplace"))

@@ -87,22 +87,44 @@ def discover(
         If a path does not exist.
     """
     found: dict[str, Source] = {}
+    folders = _Folders()
     for path in paths:
         if not path.exists():
             raise BnlintError(f"{path}: no such file or folder; name files or folders that exist")
         for file in _named(path, selection):
-            found.setdefault(_key(file), Source(shown(file), file))
+            found.setdefault(folders.real(file), Source(folders.shown(file), file))
     if around:
-        for root in dict.fromkeys(root for path in (*paths, *around_of) if (root := project_root(path)) is not None):
+        roots = dict.fromkeys(root for path in (*paths, *around_of) if (root := project_root(path)) is not None)
+        for root in (root for root in roots if root not in paths):
             for count, file in enumerate(_walk(root, selection)):
                 if count >= _MAX_AROUND:
                     break
-                found.setdefault(_key(file), Source(shown(file), file, reported=False))
+                found.setdefault(folders.real(file), Source(folders.shown(file), file, reported=False))
     return sorted(found.values(), key=lambda source: source.path)
 
 
-def _key(file: Path) -> str:
-    return os.path.realpath(file)
+class _Folders:
+    """What is the same for all files of a folder: asking it for each of them was most of the time of a warm run."""
+
+    def __init__(self) -> None:
+        self._real: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+
+    def real(self, file: Path) -> str:
+        """The file that is meant, whatever links lead to it."""
+        if os.path.islink(file):  # noqa: PTH114 - the same call, without another Path
+            return os.path.realpath(file)
+        folder, name = os.path.split(file)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return f"{self._real[folder].rstrip(os.sep)}{os.sep}{name}"
+
+    def shown(self, file: Path) -> str:
+        """As :func:`shown`."""
+        folder, name = os.path.split(file)
+        if folder not in self._shown:
+            self._shown[folder] = shown(Path(folder, "x"))[:-1]
+        return self._shown[folder] + name
 
 
 def project_root(path: Path) -> Path | None:

@@ -45,6 +45,7 @@ def look(
     `cut_up` looks at groups file by file in many processes: it is asked for what is too large for one of them, or has
     brought one down.
     """
+    rules = tuple(rules)  # imported here, and not in every process
     if config.jobs < 0 or not can_fork():
         return cut_up(groups)
 

@@ -18,7 +18,7 @@ from bnlint.facts.collect import Text, read_all
 from bnlint.report.model import Report
 from bnlint.report.table import WITH_CHANGES, Style, render
 from bnlint.rules._base import Rule
-from bnlint.rules.table import RULES
+from bnlint.rules.own import OWN
 from bnlint.run import Analysis, analyse, report
 from bnlint.source import Source, discover
 
@@ -27,8 +27,8 @@ def check(args: argparse.Namespace) -> int:
     """Run the main command and return its exit code."""
     paths = args.paths = args.paths or ["."]
     config = configuration(args)
-    rules = with_extensions(RULES, config.rules, config.folder)
-    config.check_codes([rule.meta.code for rule in rules])
+    rules = with_extensions(OWN, config.rules, config.folder)
+    config.check_codes(rule.meta.code for rule in rules)
     if args.show_settings:
         emit(settings(config), args)
         return 0

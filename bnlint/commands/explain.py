@@ -24,7 +24,7 @@ def explain(codes: Sequence[str]) -> int:
     return 0
 
 
-def _rules() -> tuple[Rule, ...]:
+def _rules() -> Sequence[Rule]:
     """Our rules, and those that the configuration here names."""
     file = find(Path.cwd())
     config = load(file) if file is not None else Config()

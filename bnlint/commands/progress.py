@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bnlint.facts import pool
-
 _PATIENCE = 1.0  # seconds before anything is shown
 _WIDTH = 30
 
@@ -17,6 +15,8 @@ def progress(*, on: bool) -> Iterator[None]:
     if not on:
         yield
         return
+    from bnlint.facts import pool
+
     start = time.monotonic()
     shown = False
 

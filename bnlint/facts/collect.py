@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bnlint.facts import pool
 from bnlint.facts.deep import in_deep_thread
 from bnlint.facts.imports import Needed, needed
 from bnlint.facts.model import FileFacts, Problem
@@ -150,6 +149,8 @@ def _parse(items: list[tuple[int, Text]], jobs: int, time_limit: float) -> Itera
         for number, text in items:
             yield number, in_deep_thread(facts_blob, text.source.path, text.digest, text.data), None
         return
+    from bnlint.facts import pool
+
     # The largest first: a long file at the end would leave one process working alone.
     items = sorted(items, key=lambda item: -len(item[1].data))
     tasks = [(text.source.path, text.digest, text.data) for _, text in items]

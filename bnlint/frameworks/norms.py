@@ -2,9 +2,16 @@
 
 import re
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from anybn.semantics import PRESETS
+if TYPE_CHECKING:
+    from anybn.semantics import Semantics
+
+
+def _preset(name: str) -> "Semantics":
+    from anybn.semantics import PRESETS  # imports all of anybn; a run that finds everything in its cache needs nothing
+
+    return PRESETS[name]
 
 
 class Norm:
@@ -35,17 +42,17 @@ class Norm:
     @cached_property
     def weighs(self) -> Literal["old", "new", "none"]:
         """Whether the momentum argument is the weight of the old or of the new value."""
-        return PRESETS[self.like].argument_weighs
+        return _preset(self.like).argument_weighs
 
     @cached_property
     def default_eps(self) -> float:
         """The framework's own eps."""
-        return PRESETS[self.like].eps
+        return _preset(self.like).eps
 
     @cached_property
     def default_momentum(self) -> float:
         """The framework's own default, in its own convention."""
-        decay = PRESETS[self.like].decay or 0.9
+        decay = _preset(self.like).decay or 0.9
         return round(1 - decay, 12) if self.weighs == "new" else decay
 
 

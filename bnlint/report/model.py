@@ -23,7 +23,7 @@ class Report(NamedTuple):
     hidden: Counter[str]
     excerpts: dict[str, dict[int, str]]
     files: int
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
     notes: tuple[str, ...] = ()
     changes: Mapping[Finding, tuple[tuple[Span, str], ...]] = MappingProxyType({})
     cells: Mapping[str, Sequence[int]] = MappingProxyType({})

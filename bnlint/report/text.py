@@ -23,7 +23,7 @@ def render(report: Report, style: Style) -> str:
     if style.quiet:
         return concise.render(report, style)
     report = visible_report(report)
-    metas = report.metas()
+    metas = report.metas() if report.findings else {}
     said: set[str] = set()
     parts = ["\n".join(_finding(one, report.excerpts, metas.get(one.code), ink, said)) for one in report.findings]
     parts.extend(report.notes)

@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     document: Document
     findings: tuple[Finding, ...]
     text: Text
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
 
 
 class _Choices(NamedTuple):
@@ -41,7 +41,7 @@ class _Choices(NamedTuple):
 
     stamp: float
     config: Config
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
 
 
 class _Warm(NamedTuple):

@@ -37,7 +37,7 @@ def test_the_second_run_finds_the_same_and_takes_no_facts(tmp_path, monkeypatch)
     first = found(tmp_path)
     assert {f.code for f in first} == {"BN103", "BN401"}
     assert first == sorted(analyse_without(FILES))
-    monkeypatch.setattr("bnlint.run.look", None)
+    monkeypatch.setattr("bnlint.together.look", None)
     assert found(tmp_path) == first
 
 

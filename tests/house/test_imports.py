@@ -35,3 +35,17 @@ def test_linter_imports_no_framework():
 def test_the_check_can_fail():
     """A module that is imported is seen."""
     assert "libcst" in loaded_after("import libcst")
+
+
+def test_a_run_that_finds_all_in_its_cache_imports_no_analysis(tmp_path):
+    """Warm runs are the most frequent ones: importing the rules would be a good part of their time."""
+    (tmp_path / "a.py").write_text("import torch\nx = 1\n", encoding="utf-8")
+    run = f"from bnlint.cli import main\nmain(['--isolated', '--cache-dir', {str(tmp_path / 'cache')!r}, {str(tmp_path)!r}])"
+    names = "\nimport sys\nprint(*[name for name in sys.modules if name.startswith(('bnlint.project', 'bnlint.rules.table', 'anybn'))])"
+    done = [
+        subprocess.run([sys.executable, "-c", run + names], capture_output=True, text=True, check=True, timeout=120)
+        for _ in range(2)
+    ]
+    first, second = (one.stdout.splitlines()[-1].split() for one in done)
+    assert "bnlint.rules.table" in first
+    assert second == []
