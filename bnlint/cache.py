@@ -31,28 +31,39 @@ class Cache:
 
     def get(self, key: str) -> list[Finding] | None:
         """What was found for `key`, or None."""
-        if self.folder is None:
+        mark, _, text = (self.read(key) or b"").partition(b"\n")
+        if mark != checksum(text).encode():
             return None
         try:
-            checksum, _, text = self._file(key).read_text("utf-8").partition("\n")
-            if checksum != _checksum(text):
-                return None
             return [_finding(row) for row in json.loads(text)]
-        except (OSError, ValueError, TypeError, LookupError):
+        except (ValueError, TypeError, LookupError):
             return None
 
     def put(self, key: str, findings: Sequence[Finding]) -> None:
         """Keep what was found; a folder that cannot be written is no reason to fail."""
+        text = json.dumps(findings, separators=(",", ":")).encode()  # ASCII: some file names have no encoding
+        self.write(key, checksum(text).encode() + b"\n" + text)
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of an entry, whatever they are by now."""
+        if self.folder is None:
+            return None
+        try:
+            return self._file(key).read_bytes()
+        except OSError:
+            return None
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write an entry, whole or not at all."""
         if self.folder is None:
             return
-        text = json.dumps(findings, separators=(",", ":"))  # ASCII: a file's name may be what no encoding can hold
         file = self._file(key)
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             self._ignored_by_git()
             descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".new")
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(f"{_checksum(text)}\n{text}")
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
             os.replace(name, file)  # noqa: PTH105 - the same call, without another Path
 
     def _file(self, key: str) -> Path:
@@ -77,8 +88,9 @@ class Cache:
                         file.unlink()
 
 
-def _checksum(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def checksum(data: bytes) -> str:
+    """What tells that an entry is as it was written."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def key(parts: Iterable[str]) -> str:

@@ -1,20 +1,24 @@
 """A whole run: sources → facts → project → findings → what is shown."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bnlint.cache import Cache, key
 from bnlint.config import Config
-from bnlint.facts.collect import Text, collect, needs, read_all
+from bnlint.facts.collect import Text, collect, needs, outlines, read_all
+from bnlint.facts.imports import Group, Needed
 from bnlint.facts.model import FileFacts
 from bnlint.finding import Finding, Place
+from bnlint.memory import Memory, recall, remember
 from bnlint.notebook import lines_in_file
 from bnlint.report.model import Report
 from bnlint.rules._base import Rule
 from bnlint.rules.own import OwnRules
 from bnlint.shown import Shown, located, shown
 from bnlint.source import Source, discover
+from bnlint.unchanged import changed, moved, same_facts
 
 
 class Analysis(NamedTuple):
@@ -68,7 +72,7 @@ def analyse(
         facts = _collect(texts, config, wanted, known)
         return Analysis(tuple(texts), facts, tuple(_judge(texts, facts, range(len(texts)), config, rules)))
     base = (repr(config.target), repr(config.names), repr(config.size_limit), *_codes(rules))
-    whole = key((*base, *_names(texts, range(len(texts)))))
+    whole = key((*base, *_names(texts)))
     found = cache.get(whole)
     if found is None:
         found = _by_group(texts, config, rules, cache, base)
@@ -101,9 +105,8 @@ def _codes(rules: Sequence[Rule]) -> tuple[str, ...]:
     return ("own",) if isinstance(rules, OwnRules) else tuple(rule.meta.code for rule in rules)
 
 
-def _names(texts: Sequence[Text], numbers: Iterable[int]) -> Iterator[str]:
-    for number in numbers:
-        source, digest, problem = texts[number].source, texts[number].digest, texts[number].problem
+def _names(texts: Iterable[Text]) -> Iterator[str]:
+    for source, digest, problem in ((text.source, text.digest, text.problem) for text in texts):
         yield f"{source.path}\0{digest}\0{source.reported}\0{problem.message if problem else ''}"
 
 
@@ -111,29 +114,67 @@ def _by_group(
     texts: Sequence[Text], config: Config, rules: Sequence[Rule], cache: Cache, base: Sequence[str]
 ) -> list[Finding]:
     """Findings of each group of files that import each other; only groups that are new are looked at."""
-    from bnlint.together import Group, look
-
-    needed = needs(texts)
-    rest = tuple(sorted(set(range(len(texts))) - set(needed.numbers)))
+    place = key((*base, "memory", _common(texts)))
+    memory = recall(cache, place)
+    seen = outlines(texts, memory.outlines())
+    needed = needs(texts, seen)
     groups = [group for group in needed.groups() if any(texts[number].source.reported for number in group)]
-    keys = {group: key((*base, "group", *_names(texts, group))) for group in groups}
-    old = {group: cache.get(keys[group]) for group in groups}
-    new = [group for group in groups if old[group] is None]
+    rest = tuple(sorted(set(range(len(texts))) - set(needed.numbers)))
+    keys = {group: key((*base, "group", *_names(texts[number] for number in group))) for group in groups}
+    # Of the others nothing is known but what is in the way of reading them.
+    if rest:
+        keys[rest] = key((*base, "rest", *_names(texts[number]._replace(digest="") for number in rest)))
+    old = {group: cache.get(at) for group, at in keys.items()}
+    stale = [group for group in keys if old[group] is None]
+    old |= {group: _as_before(texts, group, memory, cache, config, base) for group in stale}
+    new = [group for group in stale if old[group] is None]
+    fresh = _look(texts, new, needed, config, rules) if new else []
+    by_path: dict[str, list[Finding]] = {}
+    for finding in fresh:
+        by_path.setdefault(finding.place.path, []).append(finding)
+    for group in stale:
+        mine = old[group]
+        if mine is None:
+            mine = [finding for number in group for finding in by_path.get(texts[number].source.path, ())]
+        if not _passing(mine):
+            cache.put(keys[group], mine)
+    remember(cache, place, texts, seen, memory)
+    return [*(finding for found in old.values() for finding in found or ()), *fresh]
+
+
+def _look(
+    texts: Sequence[Text], groups: Sequence[Group], needed: Needed, config: Config, rules: Sequence[Rule]
+) -> list[Finding]:
+    from bnlint.together import look
 
     def cut_up(some: Sequence[Group]) -> list[Finding]:
         numbers = sorted(number for group in some for number in group)
         facts = _collect(texts, config, sorted(set(numbers) & set(needed.numbers)))
         return _judge(texts, facts, numbers, config, rules)
 
-    fresh = look(texts, [*new, rest] if rest else new, frozenset(needed.numbers), config, rules, cut_up)
-    by_path: dict[str, list[Finding]] = {}
-    for finding in fresh:
-        by_path.setdefault(finding.place.path, []).append(finding)
-    for group in new:
-        mine = [finding for number in group for finding in by_path.get(texts[number].source.path, ())]
-        if not _passing(mine):
-            cache.put(keys[group], mine)
-    return [*(finding for found in old.values() for finding in found or ()), *fresh]
+    return look(texts, groups, frozenset(needed.numbers), config, rules, cut_up)
+
+
+def _as_before(
+    texts: Sequence[Text], group: Group, memory: Memory, cache: Cache, config: Config, base: Sequence[str]
+) -> list[Finding] | None:
+    """What was found in a group whose texts were edited, if the edits changed no fact."""
+    some = [texts[number] for number in group]
+    edited = changed(some, memory)
+    if not edited:
+        return None
+    before = [text._replace(digest=memory.files[text.source.path].digest) for text in some]
+    found = cache.get(key((*base, "group", *_names(before))))
+    if found is None or not all(same_facts(text, memory, config.known) for text in edited):
+        return None
+    return moved(found, edited, {text.source.path: text for text in some})
+
+
+def _common(texts: Sequence[Text]) -> str:
+    try:
+        return os.path.commonpath([text.source.path for text in texts])
+    except ValueError:  # none, or some relative
+        return ""
 
 
 def _passing(found: Iterable[Finding]) -> bool:

@@ -7,18 +7,18 @@ back. A group that is most of the work would leave the other processes idle: it 
 import gc
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from bnlint.config import Config
 from bnlint.facts import pool
 from bnlint.facts.collect import Text, jobs_for, parsed, unparsed
+from bnlint.facts.imports import Group
 from bnlint.finding import Finding
 from bnlint.judge import can_fork, judged
 from bnlint.project.link import link
 from bnlint.rules._base import Rule
 from bnlint.shown import located
 
-Group: TypeAlias = tuple[int, ...]
 _BATCH = 400_000  # bytes of small groups that make a task
 _TASKS_A_JOB = 8  # every task links all files, so there are not many more
 _SLOWEST = 50_000  # bytes of a group that are looked at in a second even on a busy machine

@@ -4,20 +4,16 @@ import gc
 import hashlib
 import os
 import pickle
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnlint.facts.deep import in_deep_thread
-from bnlint.facts.imports import Needed, needed
+from bnlint.facts.imports import Needed, Outline, needed, outline
 from bnlint.facts.model import FileFacts, Problem
 from bnlint.facts.python_read import LINE_END, decoded
-from bnlint.frameworks.triggers import COMMON_TRIGGERS, FRAMEWORKS, TRIGGERS
 from bnlint.notebook import Cell, cells, program, with_program
 from bnlint.source import Source
 
-_TRIGGERS = re.compile(TRIGGERS)
-_FRAMEWORKS = re.compile(FRAMEWORKS)
 _BYTES_PER_JOB = 60_000
 
 
@@ -82,15 +78,14 @@ def digest_of(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def needs(texts: Sequence[Text]) -> Needed:
-    """Which texts must be parsed: those with a trigger word, and what they import."""
-    triggered = [n for n, text in enumerate(texts) if text.data and _has_trigger(text.data)]
-    frameworks = {n for n, text in enumerate(texts) if text.data and _FRAMEWORKS.search(text.data)}
-    return needed([(text.source.path, text.data) for text in texts], triggered, frameworks)
+def needs(texts: Sequence[Text], seen: Sequence[Outline | None] | None = None) -> Needed:
+    """Which texts must be parsed: those with a trigger word, and what they import. Their outlines may be at hand."""
+    return needed([text.source.path for text in texts], outlines(texts, {}) if seen is None else seen)
 
 
-def _has_trigger(data: bytes) -> bool:
-    return any(word in data for word in COMMON_TRIGGERS) or _TRIGGERS.search(data) is not None
+def outlines(texts: Sequence[Text], known: Mapping[str, Outline]) -> list[Outline | None]:
+    """The outline of each text, None for one that is empty."""
+    return [(known.get(text.digest) or outline(text.data)) if text.data else None for text in texts]
 
 
 def collect(

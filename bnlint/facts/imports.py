@@ -1,10 +1,13 @@
 """Which files import which, read from the text alone: what a parsed file imports must be parsed as well."""
 
 import re
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
+from bnlint.frameworks.triggers import COMMON_TRIGGERS, FRAMEWORKS, TRIGGERS
+
+_TRIGGERS = re.compile(TRIGGERS)
+_FRAMEWORKS = re.compile(FRAMEWORKS)
 # Both begin with a plain word, which is found fast; whether it begins its line is asked afterwards.
 _FROM = re.compile(rb"from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)")
 _IMPORT = re.compile(rb"import[ \t]+([\w., \t]+)")
@@ -14,7 +17,52 @@ _TORCH = re.compile(
     rb"(?:from|import)[ \t]+[\w., \t]*\b(?:torch\w*|lightning|pytorch_lightning|timm|transformers|accelerate"
     rb"|segmentation_models_pytorch|ignite|apex|monai|kornia)\b"
 )
+_CHOOSERS = (b"import_module(", b"__import__(", b"eval(")  # one of them is in whatever _BY_NAME finds
 _WORD = re.compile(rb"\w+")
+
+
+class Imported(NamedTuple):
+    """``from ..module import names``, or ``import module`` without any names."""
+
+    dots: int
+    module: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+
+class Outline(NamedTuple):
+    """What is asked of every text before any is parsed.
+
+    `triggered` says that it holds a word which rules react to, `framework` that it speaks of a framework, `torch` that
+    it imports torch, `by_name` that it chooses modules by name, `hands_on` that it may only pass on the names of others.
+    """
+
+    triggered: bool
+    framework: bool
+    torch: bool
+    by_name: bool
+    hands_on: bool
+    imports: tuple[Imported, ...]
+
+
+def outline(data: bytes) -> Outline:
+    """The outline of a text that is not empty."""
+    return Outline(
+        any(word in data for word in COMMON_TRIGGERS) or _TRIGGERS.search(data) is not None,
+        _FRAMEWORKS.search(data) is not None,
+        _TORCH.search(data) is not None,
+        any(word in data for word in _CHOOSERS) and _BY_NAME.search(data) is not None,
+        b"import *" in data or len(data) < 4_000,
+        tuple(_imports(data)),
+    )
+
+
+def _imports(data: bytes) -> Iterator[Imported]:
+    for match in _at_line_starts(_FROM, data):
+        yield Imported(len(match[1]), _split(match[2]), tuple(word.decode() for word in _WORD.findall(match[3])))
+    for match in _at_line_starts(_IMPORT, data):
+        for part in match[1].split(b","):
+            if names := _split(part.split()[0] if part.split() else b""):
+                yield Imported(0, names)
 
 
 class _Index:
@@ -41,10 +89,28 @@ class _Index:
         elif len(fitting) == 1 and len(wanted) > 1:
             yield fitting[0]
 
+    def meant(self, number: int, path: str, imports: Iterable[Imported]) -> Iterator[int]:
+        """The files that the imports of file `number` may mean."""
+        folder = tuple(path.split("/")[:-1])
+        here = self.parts[number] if path.endswith("__init__.py") else self.parts[number][:-1]
+        for one in imports:
+            if one.dots:
+                base = (*here[: len(here) - one.dots + 1], *one.module)
+                yield from self.exact(base)
+                for name in one.names:
+                    yield from self.exact((*base, name))
+            elif one.module:
+                yield from self.absolute(folder, one.module)
+                for name in one.names:
+                    yield from self.absolute(folder, (*one.module, name))
+
     def exact(self, parts: tuple[str, ...]) -> Iterator[int]:
         for number in self.by_stem.get(parts[-1] if parts else "", ()):
             if self.parts[number] == parts:
                 yield number
+
+
+Group: TypeAlias = tuple[int, ...]
 
 
 class Needed(NamedTuple):
@@ -53,7 +119,7 @@ class Needed(NamedTuple):
     numbers: tuple[int, ...]
     links: dict[int, frozenset[int]]
 
-    def groups(self) -> list[tuple[int, ...]]:
+    def groups(self) -> list[Group]:
         """Files that reach each other by imports, in either direction: each group is a program of its own."""
         leader = {number: number for number in self.numbers}
 
@@ -73,65 +139,49 @@ class Needed(NamedTuple):
         return [tuple(group) for group in members.values()]
 
 
-def needed(files: Sequence[tuple[str, bytes]], triggered: Sequence[int], frameworks: AbstractSet[int]) -> Needed:
-    """The files to parse: those `triggered` that speak of a framework or import a file of the project, and, again and
+def needed(paths: Sequence[str], outlines: Sequence[Outline | None]) -> Needed:
+    """The files to parse: those with a trigger that speak of a framework or import a file of the project, and, again and
     again, the files they import if these speak of a framework, import one that does, or only hand names on.
+
+    The outline of a file without any text is None.
     """
-    index = _Index([path for path, _ in files])
+    index = _Index(paths)
     links: dict[int, frozenset[int]] = {}
+    frameworks = {number for number, one in enumerate(outlines) if one is not None and one.framework}
 
     def imports(number: int) -> frozenset[int]:
         if number not in links:
-            links[number] = frozenset(_imported(index, number, *files[number]))
+            one = outlines[number]
+            found = index.meant(number, paths[number], one.imports) if one is not None else ()
+            links[number] = frozenset(found)
         return links[number]
 
+    triggered = [number for number, one in enumerate(outlines) if one is not None and one.triggered]
     stack = [number for number in triggered if number in frameworks or imports(number)]
     seen = set(stack)
     while stack:
         for other in imports(stack.pop()):
-            if other in seen or not files[other][1]:
+            one = outlines[other]
+            if other in seen or one is None:
                 continue
-            if other in frameworks or _hands_on(*files[other]) or imports(other) & frameworks:
+            hands_on = one.hands_on or paths[other].endswith("__init__.py")
+            if other in frameworks or hands_on or imports(other) & frameworks:
                 seen.add(other)
                 stack.append(other)
-    found = Needed(tuple(sorted(seen)), {number: links[number] for number in seen})
-    chosen = [number for number in seen if _BY_NAME.search(files[number][1])]
-    return found._replace(links=found.links | _by_name(files, found, chosen)) if chosen else found
+    found = Needed(tuple(sorted(seen)), {number: imports(number) for number in seen})
+    return found._replace(links=found.links | _by_name(outlines, found))
 
 
-def _by_name(files: Sequence[tuple[str, bytes]], found: Needed, chosen: Sequence[int]) -> dict[int, frozenset[int]]:
+def _by_name(outlines: Sequence[Outline | None], found: Needed) -> dict[int, frozenset[int]]:
     """Links of files that choose modules by name: to every program of torch, if they are part of one.
 
     Only networks of torch are looked for by name (:mod:`bnlint.project.torch.registries`).
     """
-    programs = [group for group in found.groups() if any(_TORCH.search(files[number][1]) for number in group)]
+    known = {number: one for number in found.numbers if (one := outlines[number]) is not None}
+    chosen = [number for number, one in known.items() if one.by_name]
+    programs = [group for group in found.groups() if any(known[number].torch for number in group)] if chosen else []
     members = frozenset(number for group in programs for number in group)
     return {number: found.links[number] | members for number in chosen if number in members}
-
-
-def _hands_on(path: str, data: bytes) -> bool:
-    return path.endswith("__init__.py") or (b"import *" in data) or len(data) < 4_000
-
-
-def _imported(index: _Index, number: int, path: str, data: bytes) -> Iterator[int]:
-    folder = tuple(path.split("/")[:-1])
-    here = index.parts[number] if path.endswith("__init__.py") else index.parts[number][:-1]
-    for match in _at_line_starts(_FROM, data):
-        dots, module, names = match[1], _split(match[2]), match[3]
-        words = [word.decode() for word in _WORD.findall(names)]
-        if dots:
-            base = (*here[: len(here) - len(dots) + 1], *module)
-            yield from index.exact(base)
-            for word in words:
-                yield from index.exact((*base, word))
-        elif module:
-            yield from index.absolute(folder, module)
-            for word in words:
-                yield from index.absolute(folder, (*module, word))
-    for match in _at_line_starts(_IMPORT, data):
-        for part in match[1].split(b","):
-            if names_ := _split(part.split()[0] if part.split() else b""):
-                yield from index.absolute(folder, names_)
 
 
 def _at_line_starts(pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
@@ -145,5 +195,5 @@ def _at_line_starts(pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Matc
         match = pattern.search(data, match.end() if first else start + 1)
 
 
-def _split(name: bytes) -> list[str]:
-    return [part.decode() for part in name.split(b".") if part]
+def _split(name: bytes) -> tuple[str, ...]:
+    return tuple(part.decode() for part in name.split(b".") if part)

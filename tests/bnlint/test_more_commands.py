@@ -12,7 +12,7 @@ from bnlint.cli import main
 from bnlint.errors import BnlintError
 from bnlint.examples import report_on
 from bnlint.extensions import with_extensions
-from bnlint.facts.imports import needed
+from bnlint.facts.imports import needed, outline
 from bnlint.finding import Place
 from bnlint.fixes import apply
 from bnlint.fixes.write import write
@@ -325,8 +325,8 @@ TREE = [
 
 def test_files_that_import_each_other_are_one_program():
     """Relative and absolute imports, of modules and of names, in either direction."""
-    frameworks = {number for number, (_, data) in enumerate(TREE) if b"torch" in data}
-    found = needed(TREE, [0, 2, 7, 8], frameworks)
+    seen = [outline(data)._replace(triggered=b"torch" in data) if data else None for _, data in TREE]
+    found = needed([path for path, _ in TREE], seen)
     imported = {TREE[n][0]: {TREE[o][0] for o in others} for n, others in found.links.items()}
     assert imported["main.py"] == {"pkg/models/net.py", "tools.py", "pkg/__init__.py", "pkg/engine.py"}
     assert imported["pkg/engine.py"] == {

@@ -1,11 +1,11 @@
 """BN401 momentum-convention: a momentum that weighs the wrong side for its framework."""
 
-import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from bnlint.facts.model import FileFacts
 from bnlint.finding import Confidence, Persona, Severity
+from bnlint.frameworks.comments import says_momentum_is_meant
 from bnlint.frameworks.norms import Norm
 from bnlint.project.constants import Number
 from bnlint.project.link import Project
@@ -49,9 +49,6 @@ META = Meta(
     ),
 )
 
-_MEANT = re.compile(r"\b(?:deliberate|on purpose|intention|intended)", re.IGNORECASE)
-_ABOUT = re.compile(r"momentum|decay|running|moving|statistic|batch.?norm|\bbn\b", re.IGNORECASE)
-
 
 class _Verdict(NamedTuple):
     severity: Severity
@@ -86,7 +83,7 @@ def _switched_off(use: NormUse) -> bool:
 
 
 def _meant(file: FileFacts) -> bool:
-    return any(_MEANT.search(comment.text) and _ABOUT.search(comment.text) for comment in file.comments)
+    return any(says_momentum_is_meant(comment.text) for comment in file.comments)
 
 
 def _hint(norm: Norm, value: float, *, convert: bool) -> str:
