@@ -8,6 +8,7 @@ from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.project.names import Definition, External, Meaning, Names, Parameter, Value
 from bnlint.project.scopes import Scope
+from bnlint.project.tables import Tables
 
 _MAX_DEPTH = 12
 # An object of a class is called through one of these: plain Python, torch and linen, Keras.
@@ -38,6 +39,7 @@ class Calls:
 
     def __init__(self, names: Names) -> None:
         self.names = names
+        self._tables = Tables(names)
         self._instances: dict[tuple[str, int, str], Definition | External | None] = {}
 
     # --- what is called ---
@@ -81,11 +83,8 @@ class Calls:
         cls = self.instance(func, scope, depth)
         if not isinstance(cls, Definition):
             return None
-        for name in _CALL_METHODS:
-            method = self.names.method(cls, name)
-            if method is not None:
-                return method
-        return None
+        methods = (self.names.method(cls, name) for name in _CALL_METHODS)
+        return next((method for method in methods if method is not None), None)
 
     # --- of which class is it ---
 
@@ -147,12 +146,13 @@ class Calls:
         index: dict[tuple[str, int], list[Site]] = {}
         for site in self.all_sites():
             target = self.target(site.call, site.scope)
-            if isinstance(target, Definition):
-                index.setdefault(target.key, []).append(site)
-            if isinstance(target, Definition) and isinstance(target.node, m.Class):
-                init = self.names.method(target, "__init__")  # its own, or the one it inherits
-                if init is not None:
-                    index.setdefault(init.key, []).append(site)
+            for one in (target,) if target is not None else self._tables.choices(site.call, site.scope):
+                if isinstance(one, Definition):
+                    index.setdefault(one.key, []).append(site)
+                if isinstance(one, Definition) and isinstance(one.node, m.Class):
+                    init = self.names.method(one, "__init__")  # its own, or the one it inherits
+                    if init is not None:
+                        index.setdefault(init.key, []).append(site)
         return index
 
     @cached_property

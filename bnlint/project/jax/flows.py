@@ -54,8 +54,14 @@ class Flows:
         node, scope, path = spot
         parent = self._parent(node, scope)
         if isinstance(parent, m.Seq):
+            if self._stands_alone(node, self._parent(parent, scope)):
+                return
             place = next(n for n, item in enumerate(parent.items) if item is node)
             self._follow(Spot(parent, scope, (place, *path)), depth + 1)
+        elif isinstance(parent, m.Choice) and parent.test is not node:
+            self._follow(Spot(parent, scope, path), depth + 1)
+        elif isinstance(parent, m.Star) and path and isinstance(outer := self._parent(parent, scope), m.Seq):
+            self._spread(parent, outer, spot, depth)
         elif isinstance(parent, m.Item) and parent.value is node:
             self._item(parent, Spot(node, scope, path), depth)
         elif isinstance(parent, m.Assign) and parent.value is node and parent.op == "=":
@@ -65,6 +71,19 @@ class Flows:
             self._returned(scope, path, depth)
         elif not isinstance(parent, m.Do):
             raise _Used
+
+    def _stands_alone(self, node: m.Node, choice: m.Node | None) -> bool:
+        """``outs if train else (outs, None)``: where it is put into a pair, it has no parts of its own."""
+        if not isinstance(node, m.Name) or not isinstance(choice, m.Choice):
+            return False
+        return any(isinstance(part, m.Name) and part.id == node.id for part in (choice.then, choice.other))
+
+    def _spread(self, star: m.Star, outer: m.Seq, spot: Spot, depth: int) -> None:
+        """``(loss, *rest)``: the parts of `rest` come after what stands before it."""
+        place = next(n for n, item in enumerate(outer.items) if item is star)
+        if any(isinstance(item, m.Star) for item in outer.items[:place]):
+            raise _Used
+        self._follow(Spot(outer, spot.scope, (place + spot.path[0], *spot.path[1:])), depth + 1)
 
     def _item(self, item: m.Item, spot: Spot, depth: int) -> None:
         if not spot.path:  # a part of it: updates["batch_stats"]

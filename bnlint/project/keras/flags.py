@@ -38,7 +38,9 @@ class Flags:
         methods = [self.calls.names.method(cls, "call") for cls in self.kinds.of(call.func, scope)]
         answers = {self._by_signature(call, method) for method in methods if method is not None}
         if answers:
-            return "missing" if answers == {"missing"} else "said" if "said" in answers else "unclear"
+            if "missing" in answers and "unclear" not in answers:
+                return "missing"  # one of several models that may be meant needs it
+            return "said" if "said" in answers else "unclear"
         positional = sum(arg.keyword is None for arg in call.args) - skip
         return "missing" if positional <= 1 else "unclear"
 

@@ -20,7 +20,7 @@ from bnlint.project.tf1.wrappers import Wrapper, flag_parameter, switched_off
 
 Evidence = Literal["sibling", "own", "program"]
 # Words for what never trains, whoever writes them; "inference" and "predict" often name the plain forward pass.
-_NEVER_TRAINS = re.compile(
+NEVER_TRAINS = re.compile(
     r"(?:^|_)(?:test(?:ing|s)?|eval\w*|valid\w*|val|sampl\w+|export\w*|freez\w*|frozen|deploy\w*|demo|serv\w+|convert\w*|visuali\w+"
     r"|target)(?:_|$|\d)", re.IGNORECASE,
 )  # fmt: skip
@@ -53,7 +53,7 @@ def missing(view: Tf1, path: str) -> Iterator[Missing]:
             if found is not None:
                 yield found
         elif use.flag is not None:
-            found = _wrapper(view, use)
+            found = kept_off(view, use)
             if found is not None:
                 yield found
     yield from _callers(view, path)
@@ -72,11 +72,11 @@ def _direct(view: Tf1, use: Use) -> Missing | None:
     beside = _sibling_use(view, use)
     if beside is not None:
         return Missing(site, use, use.norm.default, "sibling", trains, Site(beside.call, beside.scope))
-    if _named(use.scope, _NEVER_TRAINS) or is_copy(view, use):
+    if named(use.scope, NEVER_TRAINS) or is_copy(view, use):
         return None
     if _has_own_flag(use.scope) or (use.how == "normalizer" and use.norm.default and trains and program.dangling_flag):
         return Missing(site, use, use.norm.default, "own", trains, None)
-    if use.norm.default or not trains or program.pretrained or _named(use.scope, _MAY_NOT_TRAIN):
+    if use.norm.default or not trains or program.pretrained or named(use.scope, _MAY_NOT_TRAIN):
         return None
     flagged = any(other.flag is not None for other in program.norms)
     return None if flagged else Missing(site, use, use.norm.default, "program", sure=True, other=None)
@@ -116,7 +116,7 @@ def _is_true(expr: m.Expr) -> bool:
     return isinstance(expr, m.Const) and expr.value is True
 
 
-def _named(scope: Scope, words: re.Pattern[str]) -> bool:
+def named(scope: Scope, words: re.Pattern[str]) -> bool:
     """Whether the file or a function around `scope` is named by one of `words`."""
     if words.search(PurePosixPath(scope.path).stem):
         return True
@@ -154,6 +154,13 @@ def _attribute_flag(name: str) -> bool:
     return name not in _VAGUE and tf1.FLAG_NAMES.match(name.lstrip("_")) is not None
 
 
+def _is_choice(expr: m.Expr | None) -> bool:
+    """``mode == "train"``, or that as a choice between True and False."""
+    if isinstance(expr, m.Choice):
+        return all(isinstance(part, m.Const) for part in (expr.then, expr.other))
+    return isinstance(expr, m.Op) and expr.op in ("==", "!=", "not")
+
+
 def _is_placeholder(expr: m.Expr | None) -> bool:
     return isinstance(expr, m.Call) and isinstance(expr.func, m.Attr) and expr.func.name in tf1.PLACEHOLDERS
 
@@ -161,7 +168,7 @@ def _is_placeholder(expr: m.Expr | None) -> bool:
 # --- a wrapper has a flag, and nobody gives it ---
 
 
-def _wrapper(view: Tf1, use: Use) -> Missing | None:
+def kept_off(view: Tf1, use: Use) -> Missing | None:
     """A wrapper whose flag has a False default that all callers keep."""
     assert use.flag is not None
     owner = flag_parameter(view, use.flag.expr, use.flag.scope)
@@ -178,13 +185,13 @@ def _wrapper(view: Tf1, use: Use) -> Missing | None:
         return None
     program = view.program(use.scope.path)
     given = [one for one in given if not one.explicit]
-    live = [one for one in given if program.is_live(one.site.scope) and not _named(one.site.scope, _NEVER_TRAINS)]
+    live = [one for one in given if program.is_live(one.site.scope) and not named(one.site.scope, NEVER_TRAINS)]
     trains = bool(program.train_ops) and program.is_live(use.scope) and bool(live)
     frozen = program.pretrained and not program.collects
-    if not trains or frozen or _named(use.scope, _NEVER_TRAINS) or _named(use.scope, _MAY_NOT_TRAIN):
+    if not trains or frozen or named(use.scope, NEVER_TRAINS) or named(use.scope, _MAY_NOT_TRAIN):
         return None
     if all(
-        _named(one.site.scope, _MAY_NOT_TRAIN) or _caller_evidence(view, function, param.name, one.site) for one in live
+        named(one.site.scope, _MAY_NOT_TRAIN) or _caller_evidence(view, function, param.name, one.site) for one in live
     ):
         return None
     return Missing(Site(use.call, use.scope), use, False, "program", sure=True, other=live[0].site)
@@ -257,7 +264,7 @@ def _caller_evidence(view: Tf1, function: Definition, name: str, site: Site) -> 
             value = _value(function, name, other)
             if value is not None and not isinstance(value, m.Const):
                 return other
-    if _named(site.scope, _NEVER_TRAINS):
+    if named(site.scope, NEVER_TRAINS):
         return None
     scope: Scope | None = site.scope
     while scope is not None:
@@ -267,7 +274,7 @@ def _caller_evidence(view: Tf1, function: Definition, name: str, site: Site) -> 
                     return site
         for bound, bindings in scope.names.items():
             flag = tf1.FLAG_NAMES.match(bound) and bound not in _VAGUE
-            if flag and any(b.kind == "value" and _is_placeholder(b.node) for b in bindings):
+            if flag and any(b.kind == "value" and (_is_placeholder(b.node) or _is_choice(b.node)) for b in bindings):
                 return site
         scope = scope.parent
     return None
@@ -288,4 +295,4 @@ def _gives(function: Definition, name: str, site: Site) -> bool | None:
     return None if found is None else found[1]
 
 
-__all__ = ["Flag", "Missing", "is_copy", "missing"]
+__all__ = ["NEVER_TRAINS", "Flag", "Missing", "is_copy", "kept_off", "missing", "named"]

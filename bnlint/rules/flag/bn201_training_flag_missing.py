@@ -1,10 +1,12 @@
 """BN201 training-flag-missing: a TensorFlow 1 batch norm that is trained without ever being told so."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
 from bnlint.project.tf1.missing import Missing, missing
+from bnlint.project.tf1.never import never_on
 from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
 
 _TAIL = """\
@@ -80,8 +82,11 @@ training = tf.placeholder_with_default(False, [], name="training")   # feed True
 @rule(META)
 def training_flag_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Calls that leave the flag of a batch norm to its default in a program that trains it."""
-    for found in missing(project.tf1, file.path):
-        yield _finding(file, found)
+    seen: set[int] = set()
+    for found in chain(missing(project.tf1, file.path), never_on(project.tf1, file.path)):
+        if found.site.call.at not in seen:
+            seen.add(found.site.call.at)
+            yield _finding(file, found)
 
 
 def _finding(file: FileFacts, found: Missing) -> Finding:
