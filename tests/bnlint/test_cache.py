@@ -68,7 +68,7 @@ def test_files_that_do_not_import_the_changed_one_are_not_looked_at_again(tmp_pa
         return collect(texts, wanted=wanted, **more)
 
     monkeypatch.setattr(run, "collect", watching)
-    changed = {**FILES, "alone.py": "import torch\n\nother.eval\n"}
+    changed = {**FILES, "alone.py": "import torch\nx = 1\nother.eval\n"}
     now = found(tmp_path, changed)
     assert looked == ["alone.py"]
     assert now == sorted(analyse_without(changed))
