@@ -172,9 +172,8 @@ class Calls:
     def sites_in(self, path: str) -> Iterator[Site]:
         """Every call of one file."""
         for scope in self.names.scopes(path).values():
-            for node in own_nodes(scope):
-                if isinstance(node, m.Call):
-                    yield Site(node, scope)
+            for node in scope.of(m.Call):
+                yield Site(node, scope)
 
     def sites(self, callee: Definition) -> list[Site]:
         """All calls known to mean this function, method or class; of ``__init__``, those that make an object by it."""

@@ -1,13 +1,14 @@
 """Every use of a batch norm, of any framework: called, bound by partial, configured by a scope or a dict, or set later."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks.norms import Norm, norm_named
 from bnlint.frameworks.torch import NORM_TYPES
-from bnlint.project.calls import Site, own_nodes
+from bnlint.project.calls import Site
 from bnlint.project.names import External, Parameter, Value
 from bnlint.project.norm_names import NormNames
 from bnlint.project.scopes import Scope
@@ -40,20 +41,28 @@ class NormUse(NamedTuple):
 class Norms(NormNames):
     """Uses of batch norms, file by file."""
 
-    def uses(self, path: str) -> Iterator[NormUse]:
+    @cached_property
+    def _found(self) -> dict[str, tuple[NormUse, ...]]:
+        return {}
+
+    def uses(self, path: str) -> tuple[NormUse, ...]:
         """All uses in one file, in no particular order."""
+        if path not in self._found:
+            self._found[path] = tuple(self._uses(path))
+        return self._found[path]
+
+    def _uses(self, path: str) -> Iterator[NormUse]:
         for scope in self.names.scopes(path).values():
-            for node in own_nodes(scope):
-                if isinstance(node, m.Call):
-                    yield from self._of_call(Site(node, scope))
-                elif isinstance(node, m.Dict):
-                    yield from self._registered(
-                        node.at, [(k.value, v) for k, v in node.items if isinstance(k, m.Const)], scope
-                    )
-                elif isinstance(node, m.If):
-                    yield from self._assigned(node, scope)
-                elif isinstance(node, m.Assign):
-                    yield from self._set(node, scope)
+            for call in scope.of(m.Call):
+                yield from self._of_call(Site(call, scope))
+            for one in scope.of(m.Dict):
+                yield from self._registered(
+                    one.at, [(k.value, v) for k, v in one.items if isinstance(k, m.Const)], scope
+                )
+            for question in scope.of(m.If):
+                yield from self._assigned(question, scope)
+            for node in scope.of(m.Assign):
+                yield from self._set(node, scope)
 
     def _of_call(self, site: Site) -> Iterator[NormUse]:
         call, scope = site

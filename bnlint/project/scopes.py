@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import children
@@ -28,6 +28,8 @@ class Imported(NamedTuple):
     name: str | None
 
 
+_Record = TypeVar("_Record", bound=m.Node)
+_EVERYWHERE = frozenset({m.Name, m.Attr, m.Const})  # most of the records: a second list of them would only cost memory
 Owner = m.Function | m.Class | m.Lambda | None
 
 
@@ -37,7 +39,7 @@ class Scope:
 
     `outer` are names declared global, `stars` the modules of ``import *``, `attributes` what the methods of a class
     assign to ``self``, and `own` the records evaluated in this scope itself, in source order: nested definitions stand
-    there only with their decorators, bases and defaults.
+    there only with their decorators, bases and defaults. `kinds` has the same records by kind.
     """
 
     path: str
@@ -48,6 +50,11 @@ class Scope:
     outer: set[str] = field(default_factory=set)
     attributes: dict[str, list[tuple[m.Expr, "Scope"]]] = field(default_factory=dict)
     own: list[m.Node] = field(default_factory=list)
+    kinds: dict[type, list[Any]] = field(default_factory=dict)
+
+    def of(self, kind: type[_Record]) -> list[_Record]:
+        """Records of one kind among `own`: most analyses ask for a few of them. Of names and attributes ask `own`."""
+        return self.kinds.get(kind, [])
 
     @property
     def qualname(self) -> str:
@@ -109,6 +116,8 @@ def _fill(scope: Scope, nodes: Iterable[Any]) -> Iterator[Scope]:
     while stack:
         node = stack.pop()
         scope.own.append(node)
+        if type(node) not in _EVERYWHERE:
+            scope.kinds.setdefault(type(node), []).append(node)
         if isinstance(node, m.Function | m.Class | m.Lambda):
             yield _open(scope, node)
             stack.extend(reversed(children(_outside(node))))

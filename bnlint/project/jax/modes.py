@@ -95,8 +95,21 @@ class Modes:
                 return True
         return False
 
+    def _may_hold(self, path: str) -> bool:
+        """Whether a file imports a framework of which it may make layers."""
+        for scope in self.names.scopes(path).values():
+            modules = [
+                *(one.module for one in scope.of(m.From)),
+                *(a.name for i in scope.of(m.Import) for a in i.names),
+            ]
+            if any(module.split(".", 1)[0] in {"flax", "equinox"} for module in modules):
+                return True
+        return False
+
     def _layers(self) -> dict[str, str]:
         """Frameworks of which the project holds a mode-dependent layer, trains, and never switches."""
+        if self._held is None and not any(self._may_hold(path) for path in self.names.files):
+            self._held = {}
         if self._held is None:
             found: dict[str, str] = {}
             switched: set[str] = set()

@@ -159,15 +159,20 @@ class FileContext(NamedTuple):
 def file_context(file: m.FileFacts, words: Vocabulary) -> FileContext:
     """Look at a file's name, folders, imports and steps."""
     pure = PurePosixPath(file.path.replace("\\", "/"))
-    imported = {
-        alias.name.split(".")[0] for node in walk(file.body) if isinstance(node, m.Import) for alias in node.names
-    }
-    imported |= {node.module.split(".")[0] for node in walk(file.body) if isinstance(node, m.From)}
+    imported: set[str] = set()
+    trains = False
+    for node in walk(file.body):  # once: files are long
+        if isinstance(node, m.Call):
+            trains = trains or _is_step(node)
+        elif isinstance(node, m.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, m.From):
+            imported.add(node.module.split(".")[0])
     folders = {part.lower() for part in pure.parts[:-1]}
     tests = bool(imported & {"pytest", "unittest"}) or (
         bool(folders & {"tests", "test", "testing"}) and pure.stem.startswith("test_")
     )
-    return FileContext(words.evaluating_words(parts(pure.stem)), signs(file.body).trains, tests)
+    return FileContext(words.evaluating_words(parts(pure.stem)), trains, tests)
 
 
 def function_context(name: str, owner: str, comments: Iterable[str], words: Vocabulary) -> Context:

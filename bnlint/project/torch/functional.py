@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks import torch as table
-from bnlint.project.calls import Calls, own_nodes
+from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, Names, Parameter, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
@@ -86,8 +86,8 @@ class Functional:
     def _named(self, file: m.FileFacts, wanted: frozenset[str]) -> Iterator[tuple[m.Call, Scope, str]]:
         lasts = {name.rsplit(".", 1)[-1] for name in wanted}
         for scope in self.names.scopes(file.path).values():
-            for node in own_nodes(scope):
-                if isinstance(node, m.Call) and _may_be(node.func, lasts, scope):
+            for node in scope.of(m.Call):
+                if _may_be(node.func, lasts, scope):
                     name = self.names.qualified(node.func, scope)
                     if name in wanted and name is not None:
                         yield node, scope, name

@@ -109,11 +109,13 @@ class Inlining(Effects):
     ) -> Locs:
         before = self.state.past() if summary.modes else self.state
         cache: dict[Loc, Locs] = {}
+        made: dict[Loc, Locs] = {}  # objects that the callee made stay what they are, whatever is held by whom
 
         def here(loc: Loc) -> Locs:
-            if loc not in cache:
-                cache[loc] = self._translate(loc, roots, node)
-            return cache[loc]
+            kept = made if loc.kind == "new" else cache
+            if loc not in kept:
+                kept[loc] = self._translate(loc, roots, node)
+            return kept[loc]
 
         if uses:
             self._take_uses(node, summary, roots, without)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks import torch as table
-from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition, External, Names, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
@@ -67,7 +66,8 @@ class Structure:
             if isinstance(scope.node, m.Class):
                 yield from self._in_forward(scope, file)
                 continue
-            for node in own_nodes(scope):
+            nodes: list[m.Node] = [*scope.of(m.Call), *scope.of(m.Seq)]
+            for node in nodes:
                 for one, two in _in_row(node):
                     if isinstance(one, m.Call) and self._is_norm(two, scope):
                         yield one, two, scope
@@ -109,8 +109,8 @@ class Structure:
     def named(self, file: m.FileFacts, wanted: frozenset[str]) -> Iterator[m.Call]:
         """Calls of these functions."""
         for scope in self.names.scopes(file.path).values():
-            for node in own_nodes(scope):
-                if isinstance(node, m.Call) and self.names.qualified(node.func, scope) in wanted:
+            for node in scope.of(m.Call):
+                if self.names.qualified(node.func, scope) in wanted:
                     yield node
 
     def program_holds(self, path: str, kind: str = "BatchNorm") -> bool:
@@ -130,12 +130,11 @@ class Structure:
             if isinstance(scope.node, m.Class):
                 for base in self.names.bases(Definition(scope.node, scope)):
                     yield base.name if isinstance(base, External) else ""
-            for node in own_nodes(scope):
-                if isinstance(node, m.Call):
-                    name = self.names.qualified(node.func, scope) or ""
-                    yield name
-                    if name == "functools.partial" and node.args:
-                        yield self.names.qualified(node.args[0].value, scope) or ""
+            for node in scope.of(m.Call):
+                name = self.names.qualified(node.func, scope) or ""
+                yield name
+                if name == "functools.partial" and node.args:
+                    yield self.names.qualified(node.args[0].value, scope) or ""
 
     def short_batches(self, file: m.FileFacts) -> Iterator[m.Call]:
         """Training loaders that may end in a batch of one."""

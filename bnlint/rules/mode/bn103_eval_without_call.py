@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import walk
 from bnlint.project.link import Project
 from bnlint.project.names import Definition, External, Module
 from bnlint.project.scopes import Scope
@@ -50,20 +49,12 @@ def eval_without_call(file: m.FileFacts, project: Project) -> Iterator[Finding]:
     if not _uses_modules(file, project):
         return
     for scope in project.names.scopes(file.path).values():
-        for node in _statements(scope, file):
+        for node in scope.of(m.Do):
             if _is_mode_method(node.value) and not _is_of_module(node.value, scope, project):
                 assert isinstance(node.value, m.Attr)
                 code = f"{_words(node.value.value)}.{node.value.name}"
                 fix = Fix(f"Call `{code}()`", "safe", (Edit(node.value.at, "call"),))
                 yield META.finding(file.path, node.at, code=code, fix=fix)
-
-
-def _statements(scope: Scope, file: m.FileFacts) -> Iterator[m.Do]:
-    if isinstance(scope.node, m.Lambda):
-        return
-    for node in walk((scope.node.body if scope.node is not None else file.body,), into_scopes=False):
-        if isinstance(node, m.Do):
-            yield node
 
 
 def _is_mode_method(expr: m.Expr) -> bool:
@@ -79,7 +70,10 @@ def _is_of_module(expr: m.Expr, scope: Scope, project: Project) -> bool:
 
 def _uses_modules(file: m.FileFacts, project: Project) -> bool:
     """Whether the file, or one that it imports, imports a library whose networks have these methods."""
-    own = [node for node in walk((file.body,)) if isinstance(node, m.Import | m.From)]
+    scopes = project.names.scopes(file.path).values()
+    own: list[m.Import | m.From] = []
+    for scope in scopes:
+        own += (*scope.of(m.Import), *scope.of(m.From))
     if any(name.split(".")[0] in _LIBRARIES for node in own for name in _imported(node)):
         return True
     return any(
