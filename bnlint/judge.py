@@ -17,6 +17,7 @@ from bnlint.rules.not_analysed import META as NOT_ANALYSED
 from bnlint.source import Span
 
 _SHARD = 400_000  # bytes of source one task looks at
+_PATIENCE = 6  # tasks in a row that fail: what they share, an analysis of the whole program, is what fails
 
 
 def judge(
@@ -36,12 +37,12 @@ def judge(
     again: list[int] = []
     gc.freeze()  # so that the children do not copy what they only read
     try:
-        for outcome in pool.run(work, [(shard,) for shard in shards], jobs=jobs, limit=limit * 4):
+        for outcome in _patiently(work, shards, jobs=jobs, limit=limit * 4):
             if outcome.failure is None:
                 found[shards[outcome.number][0]] = outcome.result
             else:
                 again.extend(shards[outcome.number])
-        for outcome in pool.run(work, [([number],) for number in again], jobs=jobs, limit=limit) if again else ():
+        for outcome in _patiently(work, [[number] for number in again], jobs=jobs, limit=limit):
             number = again[outcome.number]
             path = files[number][0].path
             found[number] = (
@@ -50,6 +51,20 @@ def judge(
     finally:
         gc.unfreeze()
     return [finding for number in sorted(found) for finding in found[number]]
+
+
+def _patiently(work: pool.Work, shards: Sequence[Sequence[int]], *, jobs: int, limit: float) -> Iterator[pool.Outcome]:
+    """Outcomes of all `shards`; after many failures in a row the rest fails untried, for the reason of the last one."""
+    left = dict(enumerate(shards))
+    failures = 0
+    for outcome in pool.run(work, [(shard,) for shard in shards], jobs=jobs, limit=limit) if shards else ():
+        del left[outcome.number]
+        failures = failures + 1 if outcome.failure is not None else 0
+        yield outcome
+        if failures >= max(_PATIENCE, 2 * jobs):
+            break
+    if left:
+        yield from (pool.Outcome(number, None, outcome.failure) for number in left)
 
 
 def can_fork() -> bool:

@@ -250,3 +250,39 @@ def test_interrupting_ends_quietly(tmp_path):
     _, said = run.communicate(timeout=30)
     assert run.returncode == 130
     assert said == "bnlint: interrupted\n"
+
+
+def _hang_all(file, meta):
+    time.sleep(60)
+    yield meta.finding(file.path, 0)
+
+
+def test_what_hangs_for_every_file_is_not_waited_for_with_each():
+    """An analysis of the whole program that never ends: some files tell that, the rest gets the same note at once."""
+    sources = [Source(f"f{number}.py", data=b"import torch\nmodel.eval()\n") for number in range(40)]
+    texts = read_all(sources, size_limit=10**6)
+    facts = collect(texts, jobs=1)
+    start = time.monotonic()
+    files = list(zip(facts, texts, strict=True))
+    found = judge(files, link(facts), [_rule("XX001", _hang_all)], jobs=2, limit=0.5)
+    assert time.monotonic() - start < 15
+    assert [f.code for f in found] == ["BN901"] * 40
+    assert all("longer than" in f.says for f in found)
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="the system does not tell who waits for a processor"
+)
+def test_time_without_a_processor_is_told_from_time():
+    """Two processes that share one processor wait for it half of the time; one that sleeps does not wait."""
+    spin = "import os, time\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nend = time.time() + 60\nwhile time.time() < end: pass"
+    runs = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2)]
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    time.sleep(3)
+    waited = [pool.starved(run.pid) for run in (*runs, sleeper)]
+    for run in (*runs, sleeper):
+        run.kill()
+        run.wait()
+    assert sum(waited[:2]) > 1
+    assert waited[2] < waited[0] + waited[1]
+    assert pool.starved(None) == 0
