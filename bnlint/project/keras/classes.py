@@ -82,6 +82,15 @@ class Classes:
         text = dotted(func)
         return bool(params) and text is not None and text.startswith(f"{params[0].name}.")
 
+    def takes_training(self, call: m.Call, scope: Scope) -> bool:
+        """Whether what is called certainly takes ``training=``: a layer or model of Keras, or one whose ``call`` has it."""
+        owner = self.calls.instance(call.func, scope)
+        if isinstance(owner, External):
+            return keras.mode_layer(owner.name) is not None or keras.MODELS.search(owner.name) is not None
+        method = self.names.method(owner, "call") if owner is not None else None
+        params = method.node.params if method is not None and isinstance(method.node, m.Function) else ()
+        return any(param.name == "training" or param.kind == "**" for param in params)
+
     # --- who trains it ---
 
     def fitted(self, cls: Definition) -> Site | None:

@@ -1,10 +1,10 @@
 """Models that are frozen after they were compiled, as in the classic Keras GAN: what Keras 3 makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import dotted
+from bnlint.facts.walk import calls, dotted
 from bnlint.project.calls import Calls, own_nodes
 from bnlint.project.scopes import Scope
 
@@ -17,7 +17,7 @@ class Toggle(NamedTuple):
     freeze: m.Assign
     scope: Scope
     model: str
-    training: m.Call
+    training: tuple[m.Call, ...]
 
 
 class Freezing:
@@ -28,14 +28,17 @@ class Freezing:
         self.names = calls.names
 
     def toggles_in(self, path: str) -> Iterator[Toggle]:
-        """Models of the file that are never unfrozen again."""
+        """Models of the file that are never unfrozen again, with all calls that train them."""
         scopes = [s for s in self.names.scopes(path).values() if not isinstance(s.node, m.Class)]
         nodes = [(scope, list(own_nodes(scope))) for scope in scopes]
         every = [node for _, own in nodes for node in own]
         if any(_unfreezes(node) for node in every):
             return
         compiled = [c for node in every if (c := _method(node, {"compile"})) is not None]
-        trained = {name: node for node in every if (name := _method(node, _TRAINERS)) is not None}
+        trained: dict[str, tuple[m.Call, ...]] = {}
+        for node in every:
+            if isinstance(node, m.Call) and (name := _method(node, _TRAINERS)) is not None:
+                trained[name] = (*trained.get(name, ()), node)
         for scope, own in nodes:
             for freeze in own:
                 name = _freezes(freeze)
@@ -44,9 +47,20 @@ class Freezing:
                 later = [c for node in own if node.at > freeze.at and (c := _method(node, {"compile"})) is not None]
                 before = [c for node in own if node.at < freeze.at and (c := _method(node, {"compile"})) is not None]
                 elsewhere = len(compiled) > len(later) + len(before)
-                call = trained[name]
-                if any(other != name for other in later) and (name in before or elsewhere) and isinstance(call, m.Call):
-                    yield Toggle(freeze, scope, name, call)
+                if any(other != name for other in later) and (name in before or elsewhere):
+                    yield Toggle(freeze, scope, name, trained[name])
+
+
+def around(toggle: Toggle, scopes: Iterable[Scope]) -> Iterator[tuple[m.Node, str]]:
+    """Each statement that trains the model, with the text of the model there."""
+    for scope in scopes:
+        for node in own_nodes(scope):
+            if not isinstance(node, m.Assign | m.Do):
+                continue
+            inside = [call for call in calls(node) if any(call is one for one in toggle.training)]
+            text = dotted(inside[0].func.value) if inside and isinstance(inside[0].func, m.Attr) else None
+            if text is not None:
+                yield node, text
 
 
 def _last(expr: m.Expr) -> str | None:

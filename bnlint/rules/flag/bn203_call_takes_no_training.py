@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from bnlint.facts import model as m
+from bnlint.project.keras.classes import CallMethod
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule, unsafe
 
 _BAD = """\
 import keras
@@ -36,6 +37,7 @@ META = Meta(
     says="{cls}.call takes no training argument: in Keras 3 fit() then runs its {layer} in inference mode",
     why="Keras 3 gives the mode of fit() only to a call that has a training parameter. Without it batch norm never "
     "updates and dropout drops nothing; Keras 2 passed the mode on behind the scenes.",
+    fix_safety="Unsafe: in Keras 3 fit() then trains in training mode, so results change; in Keras 2 they do not.",
     references=("https://keras.io/guides/making_new_layers_and_models_via_subclassing/",),
     proof="test_bn203_call_takes_no_training.py",
     notes="An error only where Keras 3 is certain and the model is trained by fit(); a note for the pedantic where "
@@ -46,6 +48,7 @@ META = Meta(
             good=_BAD.replace("(self, x):  # <-", "(self, x, training=None):").replace(
                 "self.bn(x)", "self.bn(x, training=training)"
             ),
+            fixable=True,
         ),
     ),
 )
@@ -71,7 +74,8 @@ def call_takes_no_training(file: m.FileFacts, project: Project) -> Iterator[Find
                 Place(file.path, layer.call.at, f"{layer.name} is not told the mode"),
                 Place(fit.scope.path, fit.call.at, "trained here"),
             ),
-            fix=Fix(
+            fix=unsafe("Take the mode and pass it on", _edits(method, project))
+            or Fix(
                 "Take the mode and pass it on", "advice", lines="def call(self, x, training=None): … training=training"
             ),
             severity="error" if generation == 3 else "note",
@@ -79,3 +83,13 @@ def call_takes_no_training(file: m.FileFacts, project: Project) -> Iterator[Find
             cls=method.cls.node.name,
             layer=layer.name,
         )
+
+
+def _edits(method: CallMethod, project: Project) -> tuple[Edit, ...]:
+    """The parameter and its way to each layer inside; nothing where a layer may not take it, or the call takes it unseen."""
+    assert isinstance(method.method.node, m.Function)
+    calls = [inner.call for inner in method.untold]
+    if method.takes_any or not all(project.keras.classes.takes_training(call, method.method.scope) for call in calls):
+        return ()
+    forwarded = [Edit(call.at, "add_keyword", ("training", "training")) for call in calls]
+    return (Edit(method.method.node.at, "add_parameter", ("training", "None")), *forwarded)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
-from bnlint.facts.model import Attr, FileFacts
+from bnlint.facts.model import Assign, Attr, Do, FileFacts, Name, Return
 from bnlint.project.calls import Site
 from bnlint.project.link import Project
+from bnlint.project.names import External
+from bnlint.project.scopes import Scope
 from bnlint.project.testfiles import in_test_folder
 from bnlint.project.tf1.program import Program
-from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule, unsafe
 
 _BAD = """\
 import tensorflow as tf
@@ -62,7 +64,8 @@ META = Meta(
     says="this train op never runs UPDATE_OPS, so the moving mean and variance of {norm} stay at 0 and 1",
     why="tf.layers and slim put the updates of the moving averages into the collection UPDATE_OPS, and minimize() does not run "
     "them. Training looks fine, evaluation in inference mode divides by the initial variance and is garbage.",
-    fix_safety="Shown, not applied: which op is run in training is for you to know.",
+    fix_safety="Unsafe, and only where the program has one train op: evaluation results change. Else it is shown, not applied: "
+    "which op is run in training is for you to know.",
     references=(
         "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization",
         "https://github.com/tensorflow/tensorflow/issues/16455",
@@ -72,7 +75,7 @@ META = Meta(
     "create_train_op or optimize_loss, in this or another file of the program, and where no copy is ever in inference mode "
     "(for the auditor then).",
     examples=(
-        Example(title="minimize alone", bad=_BAD, good=_GOOD),
+        Example(title="minimize alone", bad=_BAD, good=_GOOD, fixable=True),
         Example(
             title="the batch norm is in another file, configured by an arg_scope",
             files=(("nets.py", _NETS.format(extra="")), ("main.py", _MAIN)),
@@ -96,7 +99,7 @@ def update_ops_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
     for site in project.tf1.train_ops(file.path):
         program = project.tf1.program(file.path)
         if program.is_live(site.scope) and program.waiting and not _covered(site, program, project):
-            yield _finding(file, site, program)
+            yield _finding(file, site, program, project)
 
 
 def _covered(site: Site, program: Program, project: Project) -> bool:
@@ -108,7 +111,27 @@ def _covered(site: Site, program: Program, project: Project) -> bool:
     return not program.runs and project.tf1.updates_run_somewhere
 
 
-def _finding(file: FileFacts, site: Site, program: Program) -> Finding:
+def _edits(file: FileFacts, site: Site, program: Program, project: Project) -> tuple[Edit, ...]:
+    """The one train op of the program under the updates; nothing where there are several, or none of it has a statement."""
+    root = site.scope.root()
+    alias = next((name for name in root.names if _is_tensorflow(root, name, project)), None)
+    wired = any(read.certain for read in program.reads)
+    if alias is None or wired or len(program.train_ops) != 1 or not isinstance(site.call.func, Attr):
+        return ()
+    above = next(
+        (node for node in site.scope.own if isinstance(node, Assign | Do | Return) and node.value is site.call), None
+    )
+    collection = f"{alias}.get_collection({alias}.GraphKeys.UPDATE_OPS)"
+    wrap = (f"{alias}.control_dependencies({collection})",)
+    return (Edit(above.at, "wrap_in_with", wrap),) if above is not None else ()
+
+
+def _is_tensorflow(root: Scope, name: str, project: Project) -> bool:
+    meaning = project.names.resolve(Name(-1, name), root)
+    return isinstance(meaning, External) and meaning.name in ("tensorflow", "tensorflow.compat.v1")
+
+
+def _finding(file: FileFacts, site: Site, program: Program, project: Project) -> Finding:
     use, flag = next(((use, flag) for use, flag in program.waiting if flag.can_infer), program.waiting[0])
     related = [Place(use.scope.path, use.call.at, "its updates go to tf.GraphKeys.UPDATE_OPS")]
     related.extend(
@@ -121,7 +144,8 @@ def _finding(file: FileFacts, site: Site, program: Program) -> Finding:
         file.path,
         site.call.at,
         related=related,
-        fix=Fix("Run the updates with the train op", "advice", lines=_LINES.format(step=step)),
+        fix=unsafe("Run the updates with the train op", _edits(file, site, program, project))
+        or Fix("Run the updates with the train op", "advice", lines=_LINES.format(step=step)),
         severity="error" if sure else "info",
         confidence=("high" if program.runs or flag.false else "medium") if sure else "low",
         persona="regular" if sure else "auditor",

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
+from bnlint.project.keras.freezing import Toggle, around
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Fix, Meta, Place, rule
+from bnlint.rules._base import Edit, Example, Finding, Fix, Meta, Place, rule, unsafe
 
 _BAD = """\
 import keras
@@ -33,6 +34,7 @@ META = Meta(
     says="{model} is frozen here and never unfrozen: in Keras 3 its train_on_batch changes nothing",
     why="Keras 2 kept the weights that were trainable when compile() ran, so freezing the discriminator for the combined "
     "model left its own training alone. Keras 3 asks at each step: its weights and running statistics never move again.",
+    fix_safety="Unsafe: the model learns from here on, and what it is trained against with it.",
     references=("https://github.com/keras-team/keras/issues/8585",),
     proof="test_bn313_trainable_toggled.py",
     notes="An error only where Keras 3 is certain; a note for the pedantic where nothing tells the version.",
@@ -42,6 +44,7 @@ META = Meta(
             good=_BAD.replace("$MARK", "")
             .replace("$ON", "    discriminator.trainable = True\n")
             .replace("$OFF", "    discriminator.trainable = False\n"),
+            fixable=True,
         ),
     ),
 )
@@ -57,8 +60,9 @@ def trainable_toggled_after_compile(file: FileFacts, project: Project) -> Iterat
         yield META.finding(
             file.path,
             toggle.freeze.at,
-            related=(Place(file.path, toggle.training.at, "trained here, to no effect"),),
-            fix=Fix(
+            related=(Place(file.path, toggle.training[-1].at, "trained here, to no effect"),),
+            fix=unsafe("Unfreeze it around its own step", _edits(toggle, file, project))
+            or Fix(
                 "Unfreeze it around its own step",
                 "advice",
                 lines=f"{toggle.model}.trainable = True  # before its train_on_batch",
@@ -67,3 +71,15 @@ def trainable_toggled_after_compile(file: FileFacts, project: Project) -> Iterat
             persona="regular" if generation == 3 else "pedantic",
             model=toggle.model,
         )
+
+
+def _edits(toggle: Toggle, file: FileFacts, project: Project) -> tuple[Edit, ...]:
+    steps = list(around(toggle, project.names.scopes(file.path).values()))
+    return tuple(
+        edit
+        for node, text in steps
+        for edit in (
+            Edit(node.at, "insert_before", (f"{text}.trainable = True",)),
+            Edit(node.at, "insert_after", (f"{text}.trainable = False",)),
+        )
+    )
