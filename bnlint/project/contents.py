@@ -211,6 +211,9 @@ class Contents:
 
     def _of_returned(self, value: Value, depth: int) -> Content:
         if isinstance(value.expr, m.Name) and value.expr.id in value.scope.names:
+            inner = self.names.resolve(value.expr, value.scope)  # a function that makes the model, given back
+            if isinstance(inner, Definition):
+                return self.of_definition(inner, depth)
             return self._made(value.expr, value.scope, depth)
         return self.of(value.expr, value.scope, depth)
 
