@@ -7,11 +7,13 @@ The maths is that of `anybn.core.moments`, with two liberties that cost no digit
 - The second centring is a pass of its own only where the first one left more than a thirtieth of a standard deviation
   (large means, constants). Else the little rest is taken out of the float64 sums, and out of y by way of the offset.
 
-An array of (outer, channels, inner) is cut in one of two ways: into planes, whose rows belong to one channel each, or,
-where inner is small, into rows that hold all channels (several times, if they are few).
+An array of (outer, channels, inner) is walked as a matrix of outer rows, block by block in the order of memory. Rows that
+are short (few channels, channels last) are laid side by side. Where planes are long, each is summed by itself; else
+columns are.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from anybn._typing import Array, Namespace
@@ -20,29 +22,11 @@ from anybn.state import Params
 _BLOCK = 1 << 17  # values: 512 KiB of float32, which a core's own cache holds
 _CHUNK = 1024  # float32 is not asked to add up more values than this at once
 _LONG = 64  # an inner size from which a plane per channel is worth a call of BLAS
-_WIDE = 512  # rows narrower than this are laid side by side
+_PLAIN = 512  # an inner size from which one value per plane is faster than one per column
+_WIDE = 2048  # rows narrower than this are laid side by side
+_TILE = 8192  # columns that have a value each: so many such values stay in the cache
+_BUFFER = 256  # values in NumPy's buffer
 _REST = 0.001  # squared: what the first centring may leave, in variances
-
-
-class _Cut(NamedTuple):
-    """A (rows, columns) view of (outer, channels, inner), and how it was made.
-
-    Along its rows (``planes``) or its columns lie (any, channels, inner) sums.
-    """
-
-    rows: int
-    columns: int
-    planes: bool
-    channels: int
-    inner: int
-    step: int
-
-    def blocks(self) -> Iterator[tuple[slice, slice]]:
-        """Yield the blocks, (rows, columns)."""
-        width = _CHUNK if self.planes else self.columns
-        for start in range(0, self.rows, self.step):
-            for left in range(0, self.columns, width):
-                yield slice(start, start + self.step), slice(left, left + width)
 
 
 class Statistics(NamedTuple):
@@ -50,6 +34,107 @@ class Statistics(NamedTuple):
 
     mean: Array
     m2: Array
+
+
+class _Cut(NamedTuple):
+    """Rows of (side, channels, inner) values, and how to walk them."""
+
+    rows: int
+    side: int
+    channels: int
+    inner: int
+
+    @property
+    def parts(self) -> int:
+        """Into how many a plane is cut for sums; 0 if columns are added up instead."""
+        if self.inner < _LONG:
+            return 0
+        wanted = range(-(-self.inner // _CHUNK), self.inner // _LONG + 1)
+        return next((n for n in wanted if self.inner % n == 0), 1)
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and channels of a block."""
+        values = _BLOCK if self.inner >= _PLAIN else _TILE
+        channels = self.channels if self.side > 1 else min(self.channels, max(1, values // self.inner))
+        return min(self.rows, _CHUNK, max(1, _BLOCK // (self.side * channels * self.inner))), channels
+
+    def blocks(self) -> Iterator[tuple[int, slice, slice, slice]]:
+        """Yield the number of a block's row of blocks, its rows, its channels and its columns, in the order of memory."""
+        height, width = self.tile
+        for number, top in enumerate(range(0, self.rows, height)):
+            for left in range(0, self.channels, width):
+                chosen = slice(left, min(left + width, self.channels))
+                factor = self.side * self.inner
+                yield number, slice(top, top + height), chosen, slice(chosen.start * factor, chosen.stop * factor)
+
+    def open(self, xp: Namespace, block: Array) -> Array:
+        """Return a view against which `spread` broadcasts."""
+        return xp.reshape(block, (block.shape[0], -1, self.inner)) if self.inner >= _PLAIN else block
+
+    def spread(self, xp: Namespace, stat: Array) -> Array:
+        """Return a value per channel so that a slice of it broadcasts against an open block."""
+        if self.inner >= _PLAIN:
+            return xp.reshape(stat, (-1, 1))
+        wide = stat if self.inner == 1 else xp.repeat(stat, self.inner)
+        return wide if self.side == 1 else xp.tile(wide, (self.side,))
+
+
+class _Sums:
+    """Sums of blocks, which are added up in float64 at the end."""
+
+    def __init__(self, xp: Namespace, cut: _Cut, dtype: object) -> None:
+        self.xp, self.cut = xp, cut
+        height, self.size = cut.tile[0], cut.inner // (cut.parts or 1)
+        self.ones = xp.ones(self.size if cut.parts else height, dtype=dtype)
+        shape = (
+            (cut.rows, cut.channels, cut.parts)
+            if cut.parts
+            else (-(-cut.rows // height), cut.side * cut.channels * cut.inner)
+        )
+        self.found = xp.empty(shape, dtype=dtype)
+        self.spare = None if cut.parts else xp.empty((height, cut.side * cut.tile[1] * cut.inner), dtype=dtype)
+
+    def add(self, block: Array, at: tuple[int, slice, slice, slice]) -> None:
+        """Note a block's sums."""
+        number, rows, channels, columns = at
+        if self.spare is None:
+            self.xp.matmul(self._planes(block), self.ones, out=self.found[rows, channels])
+        else:
+            self.xp.matmul(self.ones[: block.shape[0]], block, out=self.found[number, columns])
+
+    def add_squares(self, block: Array, at: tuple[int, slice, slice, slice]) -> None:
+        """Note the sums of a block's squares."""
+        if self.spare is None:
+            planes = self._planes(block)
+            self.xp.vecdot(planes, planes, out=self.found[at[1], at[2]])
+        else:
+            spare = self.spare[: block.shape[0], : block.shape[1]]
+            self.add(self.xp.multiply(block, block, out=spare), at)
+
+    def total(self) -> Array:
+        """Return the sums per channel, in float64."""
+        xp, cut = self.xp, self.cut
+        if cut.parts:
+            return xp.sum(self.found, axis=(0, 2), dtype=xp.float64)
+        each = xp.sum(self.found, axis=0, dtype=xp.float64)
+        return xp.sum(xp.reshape(each, (cut.side, cut.channels, cut.inner)), axis=(0, 2))
+
+    def _planes(self, block: Array) -> Array:
+        return self.xp.reshape(block, (block.shape[0], -1, self.cut.parts, self.size))
+
+
+@contextmanager
+def _unbuffered(xp: Namespace, cut: _Cut) -> Iterator[None]:
+    """Let NumPy work on long runs where they are: it copies what broadcasts if a run is shorter than its buffer."""
+    if cut.inner < _PLAIN and cut.side * cut.tile[1] * cut.inner < _PLAIN:
+        yield
+        return
+    before = xp.setbufsize(_BUFFER)
+    try:
+        yield
+    finally:
+        xp.setbufsize(before)
 
 
 def forward(xp: Namespace, x: Array, out: Array, params: Params, eps: float) -> Statistics | None:
@@ -65,81 +150,60 @@ def forward(xp: Namespace, x: Array, out: Array, params: Params, eps: float) -> 
     eps : float
     """
     cut = _cut(*x.shape)
-    x, out = (xp.reshape(one, (cut.rows, cut.columns)) for one in (x, out))
-    count = x.size // cut.channels
-    total = xp.zeros(cut.rows if cut.planes else cut.columns, dtype=xp.float64)
-    ones = xp.ones(min(cut.columns, _CHUNK) if cut.planes else cut.step, dtype=x.dtype)
-    for block in cut.blocks():
-        _add(xp, total, x[block], ones, cut, block[0])
-    mean = xp.astype(_per_channel(xp, total, cut) / count, x.dtype)
-    rest, m2 = _subtract(xp, x, mean, out, ones, cut, count)
+    x, out = (xp.reshape(one, (cut.rows, -1)) for one in (x, out))
+    with _unbuffered(xp, cut):
+        return _forward(xp, cut, x, out, params, eps)
+
+
+def _forward(xp: Namespace, cut: _Cut, x: Array, out: Array, params: Params, eps: float) -> Statistics | None:
+    count = cut.rows * cut.side * cut.inner
+    sums = _Sums(xp, cut, x.dtype)
+    for at in cut.blocks():
+        sums.add(x[at[1], at[3]], at)
+    mean = xp.astype(sums.total() / count, x.dtype)
+    rest, m2 = _subtract(xp, cut, x, mean, out, sums)
     mean = mean + rest
     if not bool(xp.all(xp.isfinite(m2))):
         return None
     if bool(xp.any(rest * rest * count > _REST * m2)):
         again = xp.astype(rest, x.dtype)
         mean = mean - rest + again
-        rest, m2 = _subtract(xp, out, again, out, ones, cut, count)
+        rest, m2 = _subtract(xp, cut, out, again, out, sums)
         mean = mean + rest
     m2 = m2 - rest * rest * count
-    _scale(xp, out, rest, m2 / count, params, eps, cut)
+    _scale(xp, cut, out, rest, m2 / count, params, eps)
     return Statistics(mean, m2)
 
 
-def _subtract(
-    xp: Namespace, x: Array, mean: Array, out: Array, ones: Array, cut: _Cut, count: int
-) -> tuple[Array, Array]:
+def _subtract(xp: Namespace, cut: _Cut, x: Array, mean: Array, out: Array, sums: _Sums) -> tuple[Array, Array]:
     """Write ``x - mean`` into out; return, per channel, the mean that is left and the sum of squares."""
-    spread = _spread(xp, mean, cut)
-    total, squares = xp.zeros((2, cut.rows if cut.planes else cut.columns), dtype=xp.float64)
-    for block in cut.blocks():
-        d = xp.subtract(x[block], spread[block[0]] if cut.planes else spread, out=out[block])
-        _add(xp, total, d, ones, cut, block[0])
-        if cut.planes:
-            squares[block[0]] += xp.vecdot(d, d)
-        else:
-            squares += xp.matmul(ones[: d.shape[0]], d * d)
-    return _per_channel(xp, total, cut) / count, _per_channel(xp, squares, cut)
+    spread, squares = cut.spread(xp, mean), _Sums(xp, cut, x.dtype)
+    per = slice(2, 3) if cut.inner >= _PLAIN else slice(3, 4)
+    for at in cut.blocks():
+        place = at[1], at[3]
+        d = out[place]
+        xp.subtract(cut.open(xp, x[place]), spread[at[per]], out=cut.open(xp, d))
+        sums.add(d, at)
+        squares.add_squares(d, at)
+    return sums.total() / (cut.rows * cut.side * cut.inner), squares.total()
 
 
-def _scale(xp: Namespace, out: Array, rest: Array, var: Array, params: Params, eps: float, cut: _Cut) -> None:
+def _scale(xp: Namespace, cut: _Cut, out: Array, rest: Array, var: Array, params: Params, eps: float) -> None:
     """Turn ``out``, which holds d, into ``(d - rest) / sqrt(var + eps) * scale + offset``."""
     scale, offset = params
     factor = 1.0 / xp.sqrt(var + eps)
     factor = factor if scale is None else factor * scale
     shift = -rest * factor if offset is None else offset - rest * factor
-    factor, shift = (_spread(xp, xp.astype(one, out.dtype), cut) for one in (factor, shift))
-    for block in cut.blocks():
-        y = out[block]
-        y *= factor[block[0]] if cut.planes else factor
-        y += shift[block[0]] if cut.planes else shift
+    factor, shift = (cut.spread(xp, xp.astype(one, out.dtype)) for one in (factor, shift))
+    per = slice(2, 3) if cut.inner >= _PLAIN else slice(3, 4)
+    for at in cut.blocks():
+        y = cut.open(xp, out[at[1], at[3]])
+        y *= factor[at[per]]
+        y += shift[at[per]]
 
 
 def _cut(outer: int, channels: int, inner: int) -> _Cut:
-    if inner >= _LONG:
-        parts = range(-(-inner // _CHUNK), inner // _LONG + 1)
-        split = next((n for n in parts if inner % n == 0), 1)
-        size = inner // split
-        return _Cut(outer * channels * split, size, True, channels, split, max(1, _BLOCK // min(size, _CHUNK)))
-    width = channels * inner
-    side = next((n for n in range(max(1, _WIDE // width), 0, -1) if outer % n == 0), 1)
-    step = min(max(1, _BLOCK // (width * side)), 1024)
-    return _Cut(outer // side, width * side, False, channels, inner, step)
-
-
-def _add(xp: Namespace, total: Array, block: Array, ones: Array, cut: _Cut, where: slice) -> None:
-    if cut.planes:
-        total[where] += xp.matmul(block, ones[: block.shape[1]])
-    else:
-        total += xp.matmul(ones[: block.shape[0]], block)
-
-
-def _per_channel(xp: Namespace, total: Array, cut: _Cut) -> Array:
-    return xp.sum(xp.reshape(total, (-1, cut.channels, cut.inner)), axis=(0, 2))
-
-
-def _spread(xp: Namespace, stat: Array, cut: _Cut) -> Array:
-    """Repeat a value per channel so that it broadcasts against the (rows, columns) view."""
-    size = cut.rows if cut.planes else cut.columns
-    spread = xp.tile(xp.repeat(stat, cut.inner), (size // (cut.channels * cut.inner),))
-    return xp.reshape(spread, (-1, 1)) if cut.planes else spread
+    side = 1
+    if inner < _LONG:
+        side = next((n for n in range(max(1, _WIDE // (channels * inner)), 0, -1) if outer % n == 0), 1)
+    return _Cut(outer // side, side, channels, inner)
