@@ -207,7 +207,7 @@ LOADERS: Final = frozenset({
 INTENT: Final = re.compile(
     r"mc[ _-]?dropout|monte[ _-]?carlo|prenet|pre_net|adain|ada_in|adaptive[ _]?instance|few[ _-]?shot|meta[ _-]?learn|maml|standing[ _]stat|calibrat"
     r"|precise[ _-]?bn|update_bn|bn_update|update[ _-]?stat|test[ _-]?time[ _-]?(?:adapt|train)|\btent\b|cotta|uncertaint|stochastic (?:forward|dropout|pass)"
-    r"|on purpose|intentional|deliberate|not a bug|(?:keep|stay|should|must|remain|need|leave|want)[^\n]{0,40}train(?:ing)?[ _-]mode|batch stat"
+    r"|on purpose|intentional|deliberate|not a bug|(?:keep|stay|should|must|remain|need|leave|want)(?:(?!eval)[^\n]){0,40}train(?:ing)?[ _-]mode|batch stat"
     r"|transductive|warm_?up_?bn|pix2pix",
     re.IGNORECASE,
 )

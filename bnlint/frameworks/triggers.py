@@ -6,7 +6,7 @@ TRIGGERS = (
     rb"[Bb]atch_?[Nn]orm|BATCH_?NORM|SyncBN|InstanceNorm|\bbn\d*\b|_bn\b|[Dd]rop_?[Oo]ut|[Dd]rop_?[Pp]ath|[Mm]omentum"
     rb"|\.eval\b|\.train\b|no_grad|inference_mode|set_grad_enabled|load_state_dict|state_dict|jit\.trace|jit\.script|onnx\.export"
     rb"|torch\.export|swa_utils|AveragedModel|named_parameters|requires_grad|[Dd]ata_?[Ll]oader|_loader\b|\.backward\("
-    rb"|nn\.Module|nn\.Sequential|torch\.nn|nn\.functional|LightningModule|\bModule\)"
+    rb"|\bvolatile\b|torch\.load\b|\bpretrained=|nn\.Module|nn\.Sequential|torch\.nn|nn\.functional|LightningModule|\bModule\)"
     rb"|\bSession\(|\.run\(|UPDATE_OPS|is_training|\btraining\b|GradientTape|\.minimize\(|apply_gradients|create_train_op|arg_scope"
     rb"|set_learning_phase|learning_phase|keras\.Model|keras\.layers|layers\.Layer|\bModel\)|\bLayer\)|\.trainable\b|train_step"
     rb"|trainable_variables|train\.Saver|Estimator|use_running_average|batch_stats|\bnnx\b|\blinen\b|\bhk\.|\bhaiku\b|\beqx\.|\bequinox\b"

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias, Union
 
 from bnlint.facts import model as m
+from bnlint.facts.walk import walk
 from bnlint.project.modules import Modules
 from bnlint.project.scopes import Binding, Imported, Scope, scopes_of
 
@@ -112,7 +113,7 @@ class Names:
         if depth > _MAX_DEPTH:
             return None
         if isinstance(expr, m.Name):
-            return self._name(expr.id, scope, depth + 1)
+            return self._before(expr, self._name(expr.id, scope, depth + 1), scope)
         if isinstance(expr, m.Attr):
             base = self.resolve(expr.value, scope, depth + 1)
             return self._attribute(base, expr.name, depth + 1)
@@ -132,6 +133,17 @@ class Names:
                 self._starred(name, scope.root(), depth) if hit is None else self._bound(hit[1], hit[0], depth)
             )
         return self._known[key]
+
+    def _before(self, use: m.Name, found: Meaning | None, scope: Scope) -> Meaning | None:
+        """What the name means up to here: a cell defines it again further down, ``model = model.Net()`` hides a module."""
+        later = isinstance(found, Definition) and found.scope.parent is scope and found.node.at > use.at
+        bindings = scope.names.get(use.id, ()) if later or found is None else ()
+        if len(bindings) < 2:
+            return found
+        earlier = [b for b in bindings if b.at < use.at and use not in walk(b.node if b.kind == "value" else ())]
+        if earlier and all(b.kind == "import" for b in earlier):
+            return self._first_known(earlier, scope, 0)
+        return self._definition(earlier[-1], scope) if later and earlier else found
 
     def _bound(self, bindings: list[Binding], home: Scope, depth: int) -> Meaning | None:
         imports = [b for b in bindings if b.kind == "import"]

@@ -9,6 +9,7 @@ from bnlint.finding import Confidence, Edit, Finding, Fix, Persona, Place, Sever
 
 if TYPE_CHECKING:
     from bnlint.project.link import Project
+    from bnlint.project.torch.verdicts import Verdict
 
 __all__ = ["Edit", "Example", "Finding", "Fix", "Meta", "Place", "Rule", "rule", "unsafe"]
 
@@ -79,6 +80,18 @@ class Meta:
             self.says.format(**words),
             tuple(related),
             fix,
+        )
+
+    def judged(self, verdict: "Verdict", fix: Fix | None) -> Finding:
+        """A finding on a network in the wrong mode, with the way that led there as related places."""
+        return self.finding(
+            verdict.path,
+            verdict.at,
+            related=[Place(path, at, says) for path, at, says in verdict.way],
+            confidence=verdict.confidence,
+            net=verdict.network,
+            layer=verdict.layer,
+            fix=fix,
         )
 
 

@@ -87,12 +87,14 @@ class Effects(Switches):
 
     def _either(self, node: m.Call, choices: list[Definition | External]) -> Locs:
         before, ends, found = self.state, [], NOBODY
-        for choice in choices:
+        for number, choice in enumerate(choices):
             self.state = before.copy()
+            self.variant = f"{number}" if number else ""
             found |= (
                 self._own(node, choice, None) if isinstance(choice, Definition) else self._external(node, choice.name)
             )
             ends.append(self.state)
+        self.variant = ""
         self.state = join(ends) or before
         return capped(found)
 

@@ -14,12 +14,12 @@ class Families:
 
     def filled_in(self, cls: Definition, method: Definition) -> Definition:
         """The method itself, or, where it is only announced, the one override that there is."""
-        if not _is_announced(method):
+        if not is_announced(method):
             return method
         found = {}
         for heir in self._heirs.get(cls.key, ()):
             override = self.names.method(heir, method.node.name)
-            if override is not None and not _is_announced(override):
+            if override is not None and not is_announced(override):
                 found[override.key] = override
         return next(iter(found.values())) if len(found) == 1 else method
 
@@ -36,7 +36,7 @@ class Families:
         return index
 
 
-def _is_announced(method: Definition) -> bool:
+def is_announced(method: Definition) -> bool:
     """``raise NotImplementedError``, ``pass`` or a docstring, and nothing else."""
     return isinstance(method.node, m.Function) and all(
         isinstance(statement, m.Raise)

@@ -1,5 +1,6 @@
 """Calls of project code: the summary of the callee, translated into the caller's objects and applied."""
 
+from collections.abc import Callable
 from typing import Any
 
 from bnlint.facts import model as m
@@ -8,9 +9,11 @@ from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.effects import Effects
 from bnlint.project.torch.evaluation import Context
+from bnlint.project.torch.families import is_announced
 from bnlint.project.torch.settling import Given
-from bnlint.project.torch.states import NOBODY, Atom, Loc, Locs, Mode, capped, few
+from bnlint.project.torch.states import NOBODY, Atom, Loc, Locs, Mode, capped, doubt, few
 from bnlint.project.torch.summary import Step, Summary, Use
+from bnlint.project.torch.values import no_settings
 
 _MAX_USES = 80
 _MAX_CHAIN = 12
@@ -30,6 +33,8 @@ class Inlining(Effects):
         given = [self.value(arg.value) for arg in node.args]
         summary: Summary = self.machine.summary(target, self._told(node, target))
         roots = self._roots(node, target, owners)
+        if owners and is_announced(target):
+            self.record("method", node, owners)  # a caller knows which heir of the class it is
         if self.machine.is_manager(target):
             for locs in given:
                 self._doubt(locs, node.at)
@@ -121,11 +126,12 @@ class Inlining(Effects):
             self._take_uses(node, summary, roots, without)
         for loc, name, parts in summary.heap:
             for owner in here(loc):
-                self.state.hold(owner, name, capped(frozenset().union(*(here(part) for part in parts), NOBODY)))
+                held = no_settings(frozenset().union(*(here(part) for part in parts), NOBODY))
+                self.state.hold(owner, name, capped(held))
                 cache.clear()
         ends: list[tuple[Loc, Mode]] = []
         for loc, mode in sorted(summary.modes, key=lambda pair: pair[0].depth()):
-            sure = self.state.together(here(loc))
+            sure = self._is_one(loc, here)
             for mine in here(loc):
                 moved = self._moved(mode, before.mode(mine), node)
                 ends.append((mine, moved if sure else _unsure(moved)))
@@ -139,13 +145,19 @@ class Inlining(Effects):
                 self.state.marks[mine] = self.state.marks.get(mine, frozenset()) | marks
         return capped(frozenset().union(*(here(loc) for loc in summary.returns), NOBODY))
 
+    def _is_one(self, loc: Loc, here: Callable[[Loc], Locs]) -> bool:
+        """Whether the callee's object is one of the caller's, made in different ways; so are the parts of such a one."""
+        if self.state.together(here(loc)):
+            return True
+        return loc.kind == "field" and loc.parent is not None and self._is_one(loc.parent, here)
+
     def _translate(self, loc: Loc, roots: dict[str, Locs], node: m.Call) -> Locs:
         if loc.kind == "param":
             return roots.get(loc.name, NOBODY)
         if loc.kind == "outer":
             return self._outer(loc)
         if loc.kind == "new" or loc.parent is None:
-            return frozenset({self.machine.made_again(loc, self.path, node.at)})
+            return frozenset({self.machine.made_again(loc, self.path, node.at, self.variant)})
         return self.state.field(self._translate(loc.parent, roots, node), loc.name)
 
     def _outer(self, loc: Loc) -> Locs:
@@ -164,11 +176,15 @@ class Inlining(Effects):
         if not summary.uses or len(self.uses) > _MAX_USES * 4:
             return
         context = self.context(node)
+        moved = {(loc.root(), mine) for loc, _ in summary.modes for mine in self._translate(loc, roots, node)}
         for use in summary.uses:
             if len(use.chain) >= _MAX_CHAIN or (without and use.loc.root().name == without):
                 continue
             for loc in sorted(self._translate(use.loc, roots, node)):
-                self._take(node, use, loc, context)
+                other = any(mine == loc and root != use.loc.root() for root, mine in moved)
+                self._take(
+                    node, use._replace(mode=use.mode | doubt(self.path, node.at)) if other else use, loc, context
+                )
 
     def _take(self, node: m.Call, use: Use, loc: Loc, context: Context) -> None:
         own = self.machine.method(frozenset({loc}), use.method, self.scope) if use.method else None

@@ -164,6 +164,8 @@ def train_in_evaluation(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
     called = [atom for atom in use.mode if atom.how == "called" and verdicts.inside(use, atom)]
     if not called or use.marked("norms frozen") or verdicts.machine.overrides_train(use.loc, scope):
         return None
+    if _asked_for(verdicts.machine, use, min(called)):
+        return None
     if not (context.data or context.metric):
         return None
     holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
@@ -172,6 +174,19 @@ def train_in_evaluation(verdicts: Verdicts, use: Use, scope: Scope, _resolved: b
     confidence: Confidence = "high" if holding.sensitive == "yes" else "medium"
     atom = min(called)
     return verdicts.verdict(use, holding, confidence, [(use.path, use.at, "used here")], Step(atom.path, atom.at))
+
+
+def _asked_for(machine: Machine, use: Use, switch: Atom) -> bool:
+    """Whether the function's own parameter decides on the switch: ``if train: net.train()``; its caller wants it so."""
+    path, at = use.function
+    function = machine.names.scopes(path)[at].node if at >= 0 else None
+    if not isinstance(function, m.Function):
+        return False
+    own = {param.name for param in function.params}
+    around = [n for n in walk(function.body) if isinstance(n, m.If) and n.at < switch.at <= Verdicts.range_of(n)[1]]
+    told = [n.args for n in walk(function.body) if isinstance(n, m.Call) and n.at == switch.at]
+    asked = [node for part in (*(n.test for n in around), *told) for node in walk(part)]
+    return any(isinstance(node, m.Name) and node.id in own for node in asked)
 
 
 def baked_in_train(verdicts: Verdicts, use: Use, scope: Scope, _resolved: bool) -> Verdict | None:

@@ -111,7 +111,18 @@ class Layers:
         if isinstance(meaning, Value) and call is None:
             return self._variable(meaning)
         unknown = call is not None and _looks_like_layer(func) and not self._is_own_attribute(func, scope)
-        return UNKNOWN if unknown else NOTHING
+        return self._one_of(func, scope) if unknown else NOTHING
+
+    def _one_of(self, func: m.Expr, scope: Scope) -> Holding:
+        """``batch_norm = SyncBN`` in a try and ``batch_norm = nn.BatchNorm2d`` in its except: a batch norm either way."""
+        hit = scope.lookup(func.id) if isinstance(func, m.Name) else None
+        values = [b.node for b in hit[1] if b.kind == "value"] if hit is not None else []
+        known = [self.names.resolve(value, hit[0]) for value in values] if hit is not None else []
+        outside = [one.name for one in known if isinstance(one, External)]
+        held = [external(name, None) for name in outside if name in table.MODE_LAYERS]
+        plain = any(is_plain(name) for name in outside if name not in table.MODE_LAYERS)
+        sure = hit is not None and len(values) == len(hit[1]) and not plain
+        return held[0] if sure and held and not any(isinstance(one, Definition) for one in known) else UNKNOWN
 
     def _is_own_attribute(self, func: m.Expr, scope: Scope) -> bool:
         """``self.layer1(x)``: what it holds was looked at where it was assigned."""

@@ -50,6 +50,8 @@ class Walker(Surroundings):
             self.bind(target, locs)
             if isinstance(target, m.Attr) and target.name == "requires_grad":
                 self._set_requires_grad(target, node)
+            if isinstance(target, m.Attr) and target.name == "data" and _is_read(node.value):
+                self.state.mark(self._parameters_of(target.value), "loaded", self.path, node.at)
             if isinstance(target, m.Name) and isinstance(node.value, m.Attr) and node.value.name == "training":
                 held = self.value(node.value.value)
                 self.state.saved[target.id] = (held, {loc: self.state.mode(loc) for loc in held})
@@ -245,6 +247,13 @@ class Walker(Surroundings):
 
     def _definition(self, node: m.Function | m.Class) -> None:
         self.state.env.pop(node.name, None)
+
+
+def _is_read(expr: m.Expr | None) -> bool:
+    """``torch.FloatTensor(weights[name])``: an item of something, made a tensor."""
+    while isinstance(expr, m.Call) and expr.args:
+        expr = expr.args[0].value
+    return isinstance(expr, m.Item)
 
 
 def _only(mode: Mode, word: str) -> bool:

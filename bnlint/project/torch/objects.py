@@ -1,12 +1,13 @@
 """What is known of objects beyond their mode: the class that made them, what they hold, the name a reader knows."""
 
+from typing import TypeGuard
 from zlib import crc32
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks.torch import HARMLESS, MODE_WORDS, MODULE_METHODS
 from bnlint.project.calls import Calls
-from bnlint.project.names import Definition, External, Names
+from bnlint.project.names import Definition, External, Names, Parameter
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.families import Families
 from bnlint.project.torch.layers import UNKNOWN, Holding, Layers, is_plain
@@ -28,6 +29,7 @@ class Objects:
         self._copies: dict[Loc, Locs] = {}
         self._words: dict[Loc, str] = {}
         self._again: dict[Loc, Loc] = {}
+        self._keeping: dict[tuple[str, int], bool] = {}
         self._computing: dict[tuple[str, int], bool] = {}
         self.families = Families(names)
 
@@ -39,9 +41,9 @@ class Objects:
         """An object is a copy of another."""
         self._copies[loc] = source
 
-    def made_again(self, loc: Loc, path: str, at: int) -> Loc:
+    def made_again(self, loc: Loc, path: str, at: int, variant: str = "") -> Loc:
         """An object made inside of a function is another one for each call of the function."""
-        again = Loc("new", f"{crc32(f'{loc.name}|{loc.path}|{loc.at}'.encode()):08x}", path, at)
+        again = Loc("new", f"{crc32(f'{loc.name}|{loc.path}|{loc.at}{variant}'.encode()):08x}", path, at)
         if loc in self._makers:
             self._makers[again] = self._makers[loc]
         if loc in self._copies:
@@ -184,14 +186,31 @@ class Objects:
     def _made(self, maker: Maker, call: m.Call, home: Scope) -> Holding:
         if isinstance(maker, External) and maker.name.startswith("torch.nn."):
             found = self.layers.of_expression(call, home)
-            return found | UNKNOWN if any(arg.star for arg in call.args) else found
+            return found | UNKNOWN if any(arg.star or self._is_open(arg.value, home) for arg in call.args) else found
         if isinstance(maker, Definition) and isinstance(maker.node, m.Class) and not self.layers.is_module(maker):
             return UNKNOWN
         if maker is None:
             return UNKNOWN
         found = self.layers.of(maker, call)
+        if isinstance(maker, Definition) and found.sensitive == "no" and self._keeps_given(maker):
+            return UNKNOWN
         outside = isinstance(maker, External) and not maker.name.startswith(HARMLESS) and not is_plain(maker.name)
         return UNKNOWN if outside and found.sensitive == "no" else found
+
+    def _is_open(self, expr: m.Expr, scope: Scope) -> bool:
+        """Whether a layer is given that the expression does not tell of: ``nn.Sequential(normalize, model)``."""
+        return isinstance(expr, m.Name) and isinstance(self.names.resolve(expr, scope), Parameter | None)
+
+    def _keeps_given(self, cls: Definition) -> bool:
+        """Whether a network keeps, and calls, what it was given: ``self.net = net``."""
+        if cls.key not in self._keeping:
+            called = {node.func.name for node in walk(cls.node) if isinstance(node, m.Call) and _is_of_self(node.func)}
+            self._keeping[cls.key] = any(
+                isinstance(expr, m.Name) and isinstance(self.names.resolve(expr, scope), Parameter)
+                for name in called
+                for expr, scope in cls.scope.attributes.get(name, ())
+            )
+        return self._keeping[cls.key]
 
     def _attribute(self, loc: Loc, scope: Scope | None) -> Holding:
         """All that the attribute is ever given, taken together."""
@@ -223,6 +242,10 @@ class Objects:
         if not switches:
             return ""
         return "freezes" if switches == {"eval"} and asks else "switches"
+
+
+def _is_of_self(func: m.Expr) -> TypeGuard[m.Attr]:
+    return isinstance(func, m.Attr) and isinstance(func.value, m.Name) and func.value.id == "self"
 
 
 def _set_to(node: m.Assign) -> str:

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from bnlint.facts import model as m
-from bnlint.project.calls import Calls
+from bnlint.project.calls import Calls, Passed
 from bnlint.project.names import Definition, External, Meaning, Module, Names, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
@@ -20,6 +20,7 @@ class Registries:
         self.names = names
         self.calls = calls
         self.layers = layers
+        self._given: dict[tuple[tuple[str, int], str], list[Definition | External]] = {}
 
     def choices(self, func: m.Expr, scope: Scope, depth: int = 0) -> list[Definition | External]:
         """The functions and classes that ``func(…)`` may call; empty if not all of them are known."""
@@ -44,6 +45,8 @@ class Registries:
     def _bound(self, func: m.Name, scope: Scope) -> list[Definition | External]:
         """A name that is bound several times, to a function each time; or once, to something chosen by name."""
         hit = scope.lookup(func.id)
+        if hit is not None and hit[1][0].kind == "param" and len(hit[1]) == 1:
+            return self._passed(func.id, hit[0])
         if hit is None or not all(b.kind == "value" for b in hit[1]):
             return []
         if len(hit[1]) == 1:
@@ -52,6 +55,29 @@ class Registries:
         found = [self.names.resolve(b.node, hit[0]) for b in hit[1]]
         known = [d for d in found if isinstance(d, Definition) and isinstance(d.node, m.Function)]
         return list(known[:_MOST]) if len(known) == len(found) else []
+
+    def _passed(self, name: str, home: Scope) -> list[Definition | External]:
+        """A parameter that every caller gives a function of the project: ``train(…, validation=validate_binary)``."""
+        function = self.calls.function_of(home)
+        if function is None:
+            return []
+        if (function.key, name) not in self._given:
+            self._given[function.key, name] = []
+            self._given[function.key, name] = self._functions(self.calls.passed(function, name))
+        return self._given[function.key, name]
+
+    def _functions(self, passed: list[Passed]) -> list[Definition | External]:
+        found: dict[tuple[str, int], Definition | External] = {}
+        for one in passed:
+            if one.value is None or not isinstance(one.value.expr, m.Name | m.Attr):
+                return []
+            meant = self._plain(one.value.expr, one.value.scope)
+            if not meant and isinstance(one.value.expr, m.Name):
+                meant = self._bound(one.value.expr, one.value.scope)
+            if not meant or not all(isinstance(d, Definition) and isinstance(d.node, m.Function) for d in meant):
+                return []
+            found.update((d.key, d) for d in meant if isinstance(d, Definition))
+        return list(found.values())[:_MOST]
 
     def _item(self, table: m.Expr, scope: Scope, depth: int) -> list[Definition | External]:
         if isinstance(table, m.Attr) and table.name == "__dict__":

@@ -145,6 +145,8 @@ def _is_dummy(expr: m.Expr) -> bool:
         return _is_dummy(func.value)
     if isinstance(func, m.Attr) and func.name in table.DUMMIES:
         return isinstance(func.value, m.Name) and func.value.id in {"torch", "th"}
+    if isinstance(func, m.Name) and func.id == "Variable" and isinstance(expr, m.Call) and expr.args:
+        return _is_dummy(expr.args[0].value)
     return isinstance(expr, m.Name) and "dummy" in parts(expr.id)
 
 

@@ -81,7 +81,16 @@ class Switches(Values):
         said = spoken(given.value, self.known)
         if said is not None or isinstance(given.value, m.Const):
             return "train" if said is not None and said.truth else "eval"
-        return None
+        return "train" if self._is_usual(given.value) else None
+
+    def _is_usual(self, flag: m.Expr) -> bool:
+        """``def train_one_epoch(…, set_training_mode=True)``: what a training function does unless it is told not to."""
+        function = self.scope.node
+        if not isinstance(flag, m.Name) or not isinstance(function, m.Function):
+            return False
+        default = next((p.default for p in function.params if p.name == flag.id), None)
+        trains = self.machine.vocabulary.training_name(function.name)
+        return trains and default is not None and is_constant(default, value=True)
 
     def _restore(self, node: m.Call, owners: Locs) -> None:
         given = node.args[0].value

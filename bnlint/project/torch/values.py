@@ -20,6 +20,7 @@ class Values:
         self.machine = machine
         self.path = scope.path
         self.state = State()
+        self.variant = ""  # which of several classes a call may mean: each makes an object of its own
         self.given: Given = ()
         self.known: Known = {}
 
@@ -45,7 +46,7 @@ class Values:
         home, bindings = hit
         if home is self.scope and home.parent is not None:
             return NOBODY
-        if any(b.kind in {"import", "function", "class"} for b in bindings):
+        if bindings[-1].kind in {"import", "function", "class"} or all(_is_literal(b.node) for b in bindings):
             return NOBODY
         return frozenset({Loc("outer", node.id, f"{home.path}:{home.qualname}")})
 
@@ -126,7 +127,7 @@ class Values:
             self.state.env[target.id] = locs
             self.machine.name_of(locs, target.id)
         elif isinstance(target, m.Attr):
-            locs = frozenset(loc for loc in locs if not _is_setting(loc))
+            locs = no_settings(locs)
             for owner in self.value(target.value):
                 self.state.hold(owner, target.name, locs)
                 self._forget_below(owner, target.name)
@@ -145,7 +146,7 @@ class Values:
 
     def made(self, node: m.Call, maker: Definition | External | None, mode: str) -> Locs:
         """A new object, made by this call."""
-        loc = Loc("new", "", self.path, node.at)
+        loc = Loc("new", self.variant, self.path, node.at)
         self.machine.remember(loc, maker, node, self.scope)
         if mode == "unknown":
             self.state.modes.forget(loc)  # what is new and has no entry is unknown
@@ -161,10 +162,20 @@ def item_name(keys: tuple[m.Expr, ...]) -> str:
     return "[]"
 
 
+def _is_literal(expr: Any) -> bool:
+    """``CLASSES = 10`` holds no network."""
+    return isinstance(expr, m.Const) and expr.value is not None
+
+
+def no_settings(locs: Locs) -> Locs:
+    """What may be kept as a part of something."""
+    return frozenset(loc for loc in locs if not _is_setting(loc))
+
+
 def _is_setting(loc: Loc) -> bool:
     """``args``, ``config.width``: a setting, hardly a network."""
     root = loc.root()
-    return root.kind == "param" and root.name in table.SETTINGS and not parts(loc.name) & table.NETWORKS
+    return root.kind in {"param", "outer"} and root.name in table.SETTINGS and not parts(loc.name) & table.NETWORKS
 
 
 def _nothing(_values: Values, _node: Any) -> Locs:

@@ -59,15 +59,11 @@ META = Meta(
 def eval_missing(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find calls on evaluation data that meet training mode on every way."""
     for verdict in project.torch.verdicts.of("eval missing", file.path):
-        related = [Place(path, at, says) for path, at, says in verdict.way]
-        yield META.finding(
-            file.path,
-            verdict.at,
-            related=related,
-            confidence=verdict.confidence,
-            net=verdict.network,
-            layer=verdict.layer,
-            fix=unsafe(f"Evaluate {verdict.network} in eval mode", project.torch.repairs.evaluated(verdict)),
+        yield META.judged(
+            verdict,
+            unsafe(
+                f"Put {verdict.network} in eval mode while it is evaluated", project.torch.repairs.evaluated(verdict)
+            ),
         )
     for call, switch, network in half_switched(file, project.torch.vocabulary):
         if project.torch.verdicts.program_may_have_modes(file.path):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
+from bnlint.project.torch.phases import half_restored
 from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
 
 _NET = """\
@@ -71,13 +72,11 @@ META = Meta(
 def train_not_restored(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find eval() calls that a loop carries back to training."""
     for verdict in project.torch.verdicts.of("not restored", file.path):
-        related = [Place(path, at, says) for path, at, says in verdict.way]
-        yield META.finding(
-            file.path,
-            verdict.at,
-            related=related,
-            confidence=verdict.confidence,
-            net=verdict.network,
-            layer=verdict.layer,
-            fix=unsafe(f"Call {verdict.network}.train() in each round", project.torch.repairs.trained_again(verdict)),
+        yield META.judged(
+            verdict,
+            unsafe(f"Call {verdict.network}.train() in each round", project.torch.repairs.trained_again(verdict)),
         )
+    for switch, used, network in half_restored(file, project.torch.vocabulary):
+        if project.torch.verdicts.program_may_have_modes(file.path):
+            related = [Place(file.path, used.at, "trained here, in the next round of the loop")]
+            yield META.finding(file.path, switch.at, related=related, confidence="medium", net=network)

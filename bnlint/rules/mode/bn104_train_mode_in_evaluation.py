@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
+from bnlint.rules._base import Example, Finding, Meta, rule, unsafe
 
 _NET = """\
 import torch
@@ -61,13 +61,4 @@ META = Meta(
 def train_mode_in_evaluation(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find train() calls in functions that evaluate."""
     for verdict in project.torch.verdicts.of("train in evaluation", file.path):
-        related = [Place(path, at, says) for path, at, says in verdict.way]
-        yield META.finding(
-            file.path,
-            verdict.at,
-            related=related,
-            confidence=verdict.confidence,
-            net=verdict.network,
-            layer=verdict.layer,
-            fix=unsafe(f"Put {verdict.network} in eval mode", project.torch.repairs.turned(verdict)),
-        )
+        yield META.judged(verdict, unsafe(f"Put {verdict.network} in eval mode", project.torch.repairs.turned(verdict)))

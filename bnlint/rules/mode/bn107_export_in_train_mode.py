@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bnlint.facts.model import FileFacts
 from bnlint.frameworks.torch import BAKING
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
+from bnlint.rules._base import Example, Finding, Meta, rule, unsafe
 
 _NET = """\
 import torch
@@ -57,15 +57,9 @@ META = Meta(
 def export_in_train_mode(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find traces, exports and fusions of networks in training mode."""
     for verdict in project.torch.verdicts.of("baked in train", file.path):
-        related = [Place(path, at, says) for path, at, says in verdict.way]
-        yield META.finding(
-            file.path,
-            verdict.at,
-            related=related,
-            confidence=verdict.confidence,
-            net=verdict.network,
-            layer=verdict.layer,
-            fix=unsafe(
+        yield META.judged(
+            verdict,
+            unsafe(
                 f"Export {verdict.network} in eval mode",
                 project.torch.repairs.exported(verdict, BAKING.get(verdict.use.words, 0)),
             ),

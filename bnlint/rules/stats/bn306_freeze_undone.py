@@ -76,16 +76,7 @@ def train(self, mode=True):  # of the network: keeps its batch norms in eval mod
 def freeze_undone(file: FileFacts, project: Project) -> Iterator[Finding]:
     """Find freezes that a later train() takes back."""
     for verdict in project.torch.verdicts.of("freeze undone", file.path):
-        related = [Place(path, at, says) for path, at, says in verdict.way]
-        yield META.finding(
-            file.path,
-            verdict.at,
-            related=related,
-            confidence=verdict.confidence,
-            net=verdict.network,
-            layer=verdict.layer,
-            fix=Fix("Freeze after every train()", "advice", lines=_ADVICE),
-        )
+        yield META.judged(verdict, Fix("Freeze after every train()", "advice", lines=_ADVICE))
     if thaws(project.target):
         for thawed in project.torch.thawed_by_trainer(file):
             yield META.finding(

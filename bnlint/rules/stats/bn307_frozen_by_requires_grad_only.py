@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bnlint.facts.model import FileFacts
 from bnlint.project.link import Project
-from bnlint.rules._base import Example, Finding, Meta, Place, rule, unsafe
+from bnlint.rules._base import Example, Finding, Meta, rule, unsafe
 
 _NET = """\
 import torch
@@ -68,13 +68,6 @@ def frozen_by_requires_grad_only(file: FileFacts, project: Project) -> Iterator[
     for verdict in (*verdicts.of("weights only", file.path), *verdicts.of("quiet part", file.path)):
         if project.torch.repairs.toggled(verdict):
             continue
-        related = [Place(path, at, says) for path, at, says in verdict.way]
-        yield META.finding(
-            file.path,
-            verdict.at,
-            related=related,
-            confidence=verdict.confidence,
-            net=verdict.network,
-            layer=verdict.layer,
-            fix=unsafe(f"Keep {verdict.network} in eval mode", project.torch.repairs.kept_in_eval(verdict)),
+        yield META.judged(
+            verdict, unsafe(f"Keep {verdict.network} in eval mode", project.torch.repairs.kept_in_eval(verdict))
         )
