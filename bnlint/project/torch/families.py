@@ -23,6 +23,10 @@ class Families:
                 found[override.key] = override
         return next(iter(found.values())) if len(found) == 1 else method
 
+    def has_heirs(self, cls: Definition) -> bool:
+        """Whether a class of the project derives from it."""
+        return cls.key in self._heirs
+
     @cached_property
     def _heirs(self) -> dict[tuple[str, int], list[Definition]]:
         index: dict[tuple[str, int], list[Definition]] = {}

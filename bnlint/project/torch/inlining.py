@@ -27,9 +27,13 @@ class Inlining(Effects):
         self.quiet = False
         self._last: dict[int, Locs] = {}
 
+    def enter(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
+        """Call a function or method as if this code did."""
+        return self._own(node, target, owners)
+
     def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
         if isinstance(target.node, m.Class):
-            return self._construct(node, target)
+            return self.construct(node, target)
         given = [self.value(arg.value) for arg in node.args]
         summary: Summary = self.machine.summary(target, self._told(node, target))
         roots = self._roots(node, target, owners)
@@ -55,7 +59,9 @@ class Inlining(Effects):
         assert isinstance(method.node, m.Function)
         return all(loc.root().name != method.node.params[0].name for loc, _ in summary.modes)
 
-    def _construct(self, node: m.Call, cls: Definition) -> Locs:
+    def construct(self, node: m.Call, cls: Definition) -> Locs:
+        """Make an object of a class, with what its constructor does."""
+        self.machine.constructed.add(cls.key)
         module = self.machine.layers.is_module(cls)
         managed = self.machine.owners.managed_class(cls)
         made = self.made(node, cls, "train" if module and not managed else "unknown")

@@ -13,6 +13,7 @@ from bnlint.project.torch.evaluation import FileContext, Signs, file_context, si
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.modes import Walker
 from bnlint.project.torch.objects import Objects
+from bnlint.project.torch.orphans import orphans, uses_of
 from bnlint.project.torch.owners import Owners
 from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.registries import Registries
@@ -45,6 +46,7 @@ class Machine(Objects):
         self.registries = Registries(names, calls, layers)
         self.deciding = Deciding(calls)
         self.called: set[Key] = set()
+        self.constructed: set[Key] = set()  # classes of which some code makes an object
         self.unsettled: set[tuple[str, int]] = set()  # loops that were given up
         self._summaries: dict[tuple[Key, Given], Summary] = {}
         self._ways: dict[Key, set[Given]] = {}
@@ -143,6 +145,10 @@ class Machine(Objects):
                     for scope in self.names.scopes(path).values():
                         if scope.node is None or isinstance(scope.node, m.Function):
                             self.look(scope)
+            for path in self.names.files:
+                if self._is_torch(path):
+                    for cls in orphans(self, path):
+                        self._uses[cls.key, ()] = uses_of(self, cls)
         for (key, _), (scope, uses) in list(self._uses.items()):
             for use in uses:
                 resolved = use.loc.root().kind == "new"
