@@ -18,13 +18,13 @@ def half_switched(file: m.FileFacts, words: Vocabulary) -> Iterator[tuple[m.Call
 
 def half_restored(file: m.FileFacts, words: Vocabulary) -> Iterator[tuple[m.Call, m.Call, str]]:
     """The switch to eval mode for one phase, where none leads back, the first call of the network, and its name."""
-    for function in (file, *(node for node in walk(file.body) if isinstance(node, m.Function))):
-        for epochs in walk(function.body, into_scopes=False):
+    for block in (file.body, *(node.body for node in walk(file.body) if isinstance(node, m.Function))):
+        for epochs in walk(block, into_scopes=False):
             for loop in epochs.body if isinstance(epochs, m.For | m.While) else ():
                 if isinstance(loop, m.For) and isinstance(loop.target, m.Name) and _are_phases(loop.iter, words):
                     for switch, network in _evaluated_in(loop, loop.target.id, words):
                         used = next((c for c in calls(loop.body) if dotted(c.func) == network), None)
-                        if used is not None and _switches(function.body, network) == 1 and signs(loop.body).trains:
+                        if used is not None and _switches(block, network) == 1 and signs(loop.body).trains:
                             yield switch, used, network
 
 
