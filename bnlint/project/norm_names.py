@@ -46,12 +46,13 @@ class NormNames:
         return (inner[0], inner[1] + filled) if inner is not None else None
 
     def _given(self, parameter: Parameter, depth: int) -> tuple[Norm, int] | None:
-        """``norm_layer=nn.BatchNorm2d``: its default, else what every known caller gives."""
+        """``norm_layer=nn.BatchNorm2d``: its default, unless no caller leaves it; else what every known caller gives."""
         default = parameter.param.default
-        if default is not None and not _is_none(default):
-            return self.named(default, parameter.scope.parent or parameter.scope, depth)
         function = self.calls.function_of(parameter.scope)
         passed = self.calls.passed(function, parameter.param.name) if function is not None else []
+        left = not passed or any(not one.explicit or not one.known for one in passed)
+        if default is not None and not _is_none(default) and left:
+            return self.named(default, parameter.scope.parent or parameter.scope, depth)
         values = [one.value for one in passed if one.value is not None and not _is_none(one.value.expr)]
         found = [self.named(value.expr, value.scope, depth) for value in values[:4]]
         return found[0] if found and all(one == found[0] for one in found) else None
