@@ -8,9 +8,10 @@ from bnlint.facts import model as m
 from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, Parameter, Value
 from bnlint.project.scopes import Scope
+from bnlint.project.settings import Settings
 
 _MAX_DEPTH = 8
-_MAX_NUMBERS = 8
+_MAX_NUMBERS = 16
 How = Literal["literal", "name", "default", "argument"]
 
 
@@ -47,6 +48,7 @@ class Constants:
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
         self.names = calls.names
+        self.settings = Settings(calls)
 
     def numbers(self, expr: m.Expr, scope: Scope, depth: int = 0) -> list[Number]:
         """All numbers that `expr` is known to be (several where callers or defaults differ)."""
@@ -92,6 +94,8 @@ class Constants:
             owner = self._owner(expr.value, scope)
             if owner is not None:
                 return self._attribute(owner, expr.name, depth)
+            given = self.settings.values(expr, scope)
+            return [n for one in given for n in _via("argument", self.numbers(one.expr, one.scope, depth))]
         return []
 
     def _owner(self, expr: m.Expr, scope: Scope) -> Definition | None:

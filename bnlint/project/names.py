@@ -138,8 +138,6 @@ class Names:
         """What the name means up to here: a cell defines it again further down, ``model = model.Net()`` hides a module."""
         later = isinstance(found, Definition) and found.scope.parent is scope and found.node.at > use.at
         bindings = scope.names.get(use.id, ()) if later or found is None else ()
-        if len(bindings) < 2:
-            return found
         earlier = [b for b in bindings if b.at < use.at and use not in walk(b.node if b.kind == "value" else ())]
         if earlier and all(b.kind == "import" for b in earlier):
             return self._first_known(earlier, scope, 0)
@@ -205,10 +203,9 @@ class Names:
         if depth > _MAX_DEPTH:
             return None
         root = self.scope(file.path)
-        if name in root.names:
-            found = self._bound(root.names[name], root, depth + 1)
-            if found is not None:
-                return found
+        found = self._bound(root.names[name], root, depth + 1) if name in root.names else None
+        if found is not None:
+            return found
         starred = self._starred(name, root, depth + 1)
         if starred is not None:
             return starred

@@ -214,9 +214,19 @@ class Norms(NormNames):
             candidates = kinds.items if isinstance(kinds, m.Seq) else (kinds,)
             norm = next((found[0] for kind in candidates if (found := self.named(kind, scope)) is not None), None)
             return norm, guard.args[0].value.id
+        for asked in walk(test):  # ``type(m) is nn.BatchNorm2d``, also by way of a name
+            if isinstance(asked, m.Op) and asked.op in {"is", "=="} and self._is_type(asked.args[0], scope):
+                found = self.named(asked.args[1], scope)
+                if found is not None:
+                    return found[0], None
         words = {node.value for node in walk(test) if isinstance(node, m.Const) and isinstance(node.value, str)}
         by_name = any(word.startswith(("BatchNorm", "SyncBatchNorm")) and "ization" not in word for word in words)
         return (TORCH, None) if by_name and self._speaks_of_classes(test, scope) else (None, None)
+
+    def _is_type(self, expr: m.Expr, scope: Scope) -> bool:
+        meaning = self.names.resolve(expr, scope) if isinstance(expr, m.Name) else None
+        inner = meaning.expr if isinstance(meaning, Value) else expr
+        return isinstance(inner, m.Call) and _named(inner.func, "type")
 
     def _speaks_of_classes(self, test: m.Expr, scope: Scope) -> bool:
         """``m.__class__.__name__``, ``type(m).__name__``, or a name that was given one of them."""

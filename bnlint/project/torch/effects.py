@@ -267,10 +267,6 @@ class Effects(Switches):
             if words & table.MODE_WORDS or not words:
                 self._doubt(frozenset(loc for loc in locs if self.state.mode(loc) != UNKNOWN), node.at)
 
-    def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
-        """Project code; filled in by the floor above."""
-        raise NotImplementedError
-
 
 def _may_be_network(expr: m.Expr, owners: Locs) -> bool:
     """Whether what a method is called on is a parameter with a network's name."""

@@ -114,6 +114,12 @@ class Objects:
                     return self.families.filled_in(cls, found)
         return None
 
+    def caller_of(self, owners: Locs, scope: Scope) -> Definition | None:
+        """What ``predictor(x)`` runs, where the object is no network: the ``__call__`` of its class."""
+        own = self.method(owners, "__call__", scope)
+        cls = self.names.class_of(own.scope) if own is not None else None
+        return own if cls is not None and not self.layers.is_module(cls) else None
+
     def may_be_module(self, owners: Locs, scope: Scope) -> bool:
         """Whether ``train()`` and ``eval()`` of these objects may be the mode switches of torch."""
         classes = [self.class_of(owner, scope) for owner in owners]

@@ -56,7 +56,9 @@ def _methods(machine: Any, cls: Definition) -> list[Definition]:
         for one in machine.names.ancestors(cls)
         if isinstance(one, Definition)
         for name, bindings in one.scope.names.items()
-        if not name.startswith("_") and bindings[-1].kind == "function" and not bindings[-1].node.decorators
+        if (name == "__call__" or not name.startswith("_"))
+        and bindings[-1].kind == "function"
+        and not bindings[-1].node.decorators
     )
     found = [machine.names.method(cls, name) for name in names]
     return [method for method in found if method is not None][:_MAX_METHODS]

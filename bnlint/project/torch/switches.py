@@ -3,6 +3,7 @@
 from bnlint.facts import model as m
 from bnlint.facts.walk import calls
 from bnlint.frameworks import torch as table
+from bnlint.project.names import Definition
 from bnlint.project.torch.evaluation import Context
 from bnlint.project.torch.settling import spoken
 from bnlint.project.torch.states import Atom, Loc, Locs, Mark, Mode, doubt, is_below
@@ -115,7 +116,14 @@ class Switches(Values):
 
     # --- uses ---
 
+    def _own(self, node: m.Call, target: Definition, owners: Locs | None) -> Locs:
+        """Project code; filled in by a floor above."""
+        raise NotImplementedError
+
     def _use(self, node: m.Call, called: Locs) -> Locs:
+        own = self.machine.caller_of(called, self.scope)
+        if own is not None:
+            return self._own(node, own, called)
         if not isinstance(node.func, m.Attr) or node.func.name in table.COMPUTING_METHODS:
             self._arguments(node)
         self.record("call", node, called)
