@@ -28,7 +28,7 @@ def eval_missing(verdicts: Verdicts, use: Use, scope: Scope, resolved: bool) -> 
         return None
     if any(verdicts.inside(use, atom) for atom in called) and not use.context.function_trains:
         return None  # asked for on purpose, or BN104
-    if any(_under_no_grad(verdicts.machine, atom) for atom in called):
+    if any(_under_no_grad(verdicts.machine, atom) or _said_to_be_meant(verdicts.machine, atom) for atom in called):
         return None  # a second validation "in training mode", statistics that are measured anew
     holding = verdicts.machine.holding_with(use.loc, use.parts, scope)
     confidence = _confidence(verdicts, holding, use, bool(called))
@@ -48,6 +48,15 @@ def _under_no_grad(machine: Machine, atom: Atom) -> bool:
         and any(is_no_grad(machine, item.context, module) for item in node.items)
         for node in walk(machine.names.files[atom.path].body)
     )
+
+
+def _said_to_be_meant(machine: Machine, switch: Atom) -> bool:
+    """Whether a comment in the function of a switch says that training mode is wanted; the use may be elsewhere."""
+    file = machine.names.files[switch.path]
+    functions = [n for n in walk(file.body) if isinstance(n, m.Function)]
+    around = [Verdicts.range_of(n) for n in functions if n.at <= switch.at]
+    first, last = max(((a, b) for a, b in around if switch.at <= b), default=(switch.at - 2, switch.at + 2))
+    return any(machine.vocabulary.meant(c.text) for c in file.comments if first <= c.at <= last)
 
 
 def _is_finished(verdicts: Verdicts, use: Use) -> bool:
