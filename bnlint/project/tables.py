@@ -18,6 +18,8 @@ class Tables:
 
     def choices(self, call: m.Call, scope: Scope) -> list[Definition]:
         """The definitions of the project that ``call`` may mean, each once."""
+        if isinstance(call.func, m.Attr):
+            return []  # a method of something unknown: most calls that are no definition
         found = {one.key: one for one in self._choices(call.func, scope, call, 0)}
         return list(found.values())[:_MOST]
 
