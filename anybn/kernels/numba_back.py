@@ -1,6 +1,5 @@
 """The backward pass put together; see `anybn.kernels.numba_drive`."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,12 @@ from numpy.typing import NDArray
 from anybn.kernels import numba_finish as nf
 from anybn.kernels import numba_gradient as ng
 from anybn.kernels import numba_gradient_rows as ngr
+from anybn.kernels import numba_lane as nl
 from anybn.kernels.numba_drive import (
     Job,
     Part,
     Vector,
+    address_of,
     apply,
     blank_line,
     by_channels,
@@ -20,32 +21,33 @@ from anybn.kernels.numba_drive import (
     deal,
     every_strides,
     fold,
+    in_one,
     inner_rows,
-    places,
     strides_of,
     unfold,
+    words_of,
 )
-from anybn.kernels.pool import run, split
+from anybn.kernels.pool import share
 
 
 def backward(this: Job, eps: float, mean: Vector, m2: Vector, scale: Vector) -> tuple[Vector, Vector]:
     """Write dx (operand 2) from dy and x (operands 0 and 1); return the gradients of scale and offset."""
-    loops, channels, kind = this.loops, this.loops.channels, compute(this)
-    d_scale, d_offset, line = np.empty(channels, kind), np.empty(channels, kind), blank_line(this, 4)
-    if not by_channels(this):
-        sums = _gradient_sums(this, mean)
-        ng.gradient_finish((0, channels), loops.values, eps, scale, mean, m2, sums, line, d_scale, d_offset)
-        _gradient_apply(this, line)
-        return d_scale, d_offset
-    dy, x, dx = places(loops)
+    channels, kind = this.loops.channels, compute(this)
+    if in_one(this) and (this.threads == 1 or by_channels(this)):
+        d_scale, d_offset, words = np.empty(channels, kind), np.empty(channels, kind), words_of(this)
+        before, both = (this.kind, words.ctypes.data, *this.addresses, channels), np.concatenate((mean, m2))
+        after = address_of(scale), eps, id(both), address_of(d_scale), address_of(d_offset)
+        if not share(nl.BACK[this.loops.planes], channels, this.threads, before, after):
+            return d_scale, d_offset
+    return backward_in_parts(this, eps, mean, m2, scale)
 
-    def work(some: tuple[int, int]) -> None:
-        ng.backward_planes(
-            this.kind, *this.addresses, dy, x, dx, loops.inner, loops.length, some, loops.rows, max(1, this.tile // 2),
-            eps, scale, mean, m2, line, d_scale, d_offset,
-        )  # fmt: skip
 
-    run([partial(work, some) for some in split(channels, this.threads)])
+def backward_in_parts(this: Job, eps: float, mean: Vector, m2: Vector, scale: Vector) -> tuple[Vector, Vector]:
+    """`backward`, whatever the layout and the numbers are."""
+    channels, kind, sums, line = this.loops.channels, compute(this), _gradient_sums(this, mean), blank_line(this, 4)
+    d_scale, d_offset = np.empty(channels, kind), np.empty(channels, kind)
+    ng.gradient_finish((0, channels), this.loops.values, eps, scale, mean, m2, sums, line, d_scale, d_offset)
+    _gradient_apply(this, line)
     return d_scale, d_offset
 
 
@@ -56,37 +58,49 @@ def backward_evaluate(
     line, none = blank_line(this, 3), np.empty(0, compute(this))
     nf.line_of_statistics(eps, np.zeros_like(mean), var, scale, none, line)
     inverse = 1.0 / np.sqrt(var.astype(np.float64) + eps)
-    sums = _gradient_sums(this, mean) if sums_too else np.zeros((3, mean.size))
+    sums = _gradient_sums(this, mean) if sums_too else np.zeros(3 * mean.size)
     picked = tuple((start[0], start[2]) for start in this.loops.starts)
     loops = this.loops._replace(strides=(this.loops.strides[0], this.loops.strides[2]), starts=picked)
     apply(this._replace(loops=loops, addresses=(this.addresses[0], this.addresses[2])), line)
     kind = compute(this)
-    return (sums[1] * inverse).astype(kind), sums[0].astype(kind)
+    products, offset = sums[mean.size : 2 * mean.size], sums[: mean.size]
+    return (products * inverse).astype(kind), offset.astype(kind)
 
 
 def _gradient_sums(this: Job, center: Vector) -> NDArray[np.float64]:
-    """Return the sums of dy, dy * d and d, per channel."""
+    """Return the sums of dy, dy * d and d: three rows of one number per channel."""
     centers = np.tile(center, this.copies)
-    total = np.zeros((this.threads, 3, this.width))
+    total = np.zeros((this.threads, 3 * this.width))
     dy, x = this.addresses[:2]
 
     def work(parts: list[Part], thread: int) -> None:
         for part in parts:
             operands = this.kind, dy, x, strides_of(this, part, 0), strides_of(this, part, 1), inner_rows(this)
-            if this.loops.planes:
+            if not this.loops.regular:
+                ng.gradient_sums_exact(*operands, part.length, part.channels, part.rows, centers, total[thread])
+            elif this.loops.planes:
                 ng.gradient_sums_planes(*operands, part.length, part.channels, part.rows, centers, total[thread])
             else:
                 ngr.gradient_sums_rows(*operands, part.channels, part.rows, centers, total[thread])
 
     deal(this, work)
     sums = total[0] if this.threads == 1 else total.sum(axis=0)
-    sums = np.stack([fold(this, one) for one in sums]) if this.copies > 1 else sums
-    for c in np.flatnonzero(~np.isfinite(sums.sum(axis=0))):
-        sums[:, c] = 0.0
+    sums = np.concatenate([fold(this, one) for one in sums.reshape(3, -1)]) if this.copies > 1 else sums
+    for c in np.flatnonzero(~np.isfinite(sums.reshape(3, -1).sum(axis=0))).tolist():
+        sums[c :: this.loops.channels] = 0.0
         for start in this.loops.starts:
             walks = [(begin, *strides) for begin, strides in zip(start[:2], this.loops.strides[:2], strict=True)]
             ng.gradient_sums_exact(
-                this.kind, dy, x, *walks, this.loops.inner, this.loops.length, c, this.loops.rows, center, sums
+                this.kind,
+                dy,
+                x,
+                *walks,
+                this.loops.inner,
+                this.loops.length,
+                (c, c + 1),
+                (0, this.loops.rows),
+                center,
+                sums,
             )
     return sums
 
@@ -97,8 +111,12 @@ def _gradient_apply(this: Job, line: NDArray[Any]) -> None:
     def work(parts: list[Part], _: int) -> None:
         for part in parts:
             operands = this.kind, *this.addresses, *every_strides(this, part), inner_rows(this)
-            if this.loops.planes:
+            if not this.loops.regular:
+                ng.gradient_apply_strided(*operands, part.length, part.channels, part.rows, lines)
+            elif this.loops.planes:
                 ng.gradient_apply_planes(*operands, part.length, part.channels, part.rows, lines)
+            elif this.loops.packed_rows and part.channels == (0, this.width):
+                ngr.gradient_apply_packed(this.kind, *this.addresses, part.rows, lines)
             else:
                 ngr.gradient_apply_rows(*operands, part.channels, part.rows, lines)
 

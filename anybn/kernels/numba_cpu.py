@@ -16,7 +16,8 @@ DTYPES = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
 @cache
-def _missing() -> str | None:
+def missing() -> str | None:
+    """Return why there are no compiled loops, or None."""
     if find_spec("numba") is None:
         return "numba is not installed (pip install anybn[fast])"
     try:
@@ -35,6 +36,14 @@ def drive() -> ModuleType:
 
 
 @cache
+def passes() -> ModuleType:
+    """Import the compiled loops of the forward passes."""
+    from anybn.kernels import numba_forward
+
+    return numba_forward
+
+
+@cache
 def back() -> ModuleType:
     """Import the compiled loops of the backward pass."""
     from anybn.kernels import numba_back
@@ -42,8 +51,17 @@ def back() -> ModuleType:
     return numba_back
 
 
+def folder() -> str | None:
+    """Return where compiled code is kept, or None where no directory can be written to."""
+    from anybn.kernels.compiled import folder_of
+    from anybn.kernels.numba_lane import learn
+
+    return folder_of(learn)
+
+
 @cache
-def _np() -> Any:
+def numpy() -> Any:
+    """Import NumPy."""
     import numpy as np
 
     return np
@@ -60,7 +78,7 @@ def why_not(request: Request) -> str | None:
         return "nothing to compute"
     if request.plan.layout is None:
         return "channel axes that are apart"
-    return _missing()
+    return missing()
 
 
 def refuses(request: Request) -> str | None:
@@ -74,7 +92,7 @@ def _walkable(x: Array) -> Array:
     """Return x, or a copy where its numbers are not where or how a processor wants them (records, foreign byte order)."""
     if x.flags.aligned and x.dtype.isnative and all(step % x.itemsize == 0 for step in x.strides):
         return x
-    return _np().array(x, dtype=x.dtype.newbyteorder("="))
+    return numpy().array(x, dtype=x.dtype.newbyteorder("="))
 
 
 def _threads() -> int:
@@ -95,12 +113,12 @@ def _vector(request: Request, vector: Array | None) -> Any:
         return _nothing(request.dtype)
     if vector.ndim == 1 and vector.flags.c_contiguous and vector.flags.writeable:
         return vector
-    return _np().array(vector, order="C").reshape(-1)
+    return numpy().array(vector, order="C").reshape(-1)
 
 
 @cache
 def _nothing(dtype: str) -> Any:
-    np = _np()
+    np = numpy()
     return np.empty(0, np.float64 if dtype == "float64" else np.float32)
 
 
@@ -112,8 +130,8 @@ def _moments(request: Request, mean: Any, m2: Any) -> Moments:
 def forward(request: Request, x: Array, params: Params, weights: Array | None, eps: float) -> tuple[Array, Moments]:
     """Normalise by the batch's own statistics."""
     x = _walkable(x)
-    y = _np().empty_like(x)
-    mean, m2 = drive().forward(
+    y = numpy().empty_like(x)
+    mean, m2 = passes().forward(
         _job(request, x, y), eps, _vector(request, params.scale), _vector(request, params.offset)
     )
     return y, _moments(request, mean, m2)
@@ -122,8 +140,8 @@ def forward(request: Request, x: Array, params: Params, weights: Array | None, e
 def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array, eps: float) -> Array:
     """Normalise by given statistics."""
     x = _walkable(x)
-    y = _np().empty_like(x)
-    drive().evaluate(
+    y = numpy().empty_like(x)
+    passes().evaluate(
         _job(request, x, y),
         eps,
         _vector(request, mean),
@@ -137,7 +155,7 @@ def evaluate(request: Request, x: Array, params: Params, mean: Array, var: Array
 def moments(request: Request, x: Array, weights: Array | None) -> Moments:
     """Return the batch's statistics."""
     x = _walkable(x)
-    return _moments(request, *drive().moments(_job(request, x)))
+    return _moments(request, *passes().moments(_job(request, x)))
 
 
 def backward(
@@ -151,7 +169,7 @@ def backward(
 ) -> Gradients:
     """Gradients of `forward`."""
     x, dy = _walkable(x), _walkable(dy.astype(x.dtype, copy=False))
-    dx = _np().empty_like(x)
+    dx = numpy().empty_like(x)
     this = _job(request, dy, x, dx)
     return _gradients(
         request,
@@ -168,7 +186,7 @@ def backward_evaluate(
 ) -> Gradients:
     """Gradients of `evaluate`."""
     x, dy = _walkable(x), _walkable(dy.astype(x.dtype, copy=False))
-    dx = _np().empty_like(x)
+    dx = numpy().empty_like(x)
     wanted = params.scale is not None or params.offset is not None
     found = back().backward_evaluate(
         _job(request, dy, x, dx),

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from anybn.kernels import numba_finish as nf
 from anybn.kernels import numba_planes as npl
 from anybn.kernels import numba_rows as nr
 from anybn.kernels.pool import run, split
@@ -88,11 +87,9 @@ def compute(this: Job) -> Any:
 
 
 def strides_of(this: Job, part: Part, operand: int) -> tuple[int, ...]:
-    loops = this.loops
-    strides = (part.start[operand], *loops.strides[operand])
-    if loops.planes:
-        return strides
-    return (strides[0], 0, this.width, 1) if this.copies > 1 else strides[:4]
+    if this.copies > 1:
+        return (part.start[operand], 0, this.width, 1, 0)
+    return (part.start[operand], *this.loops.strides[operand])
 
 
 def every_strides(this: Job, part: Part) -> list[tuple[int, ...]]:
@@ -130,25 +127,6 @@ def deal(this: Job, work: Callable[[list[Part], int], object]) -> None:
     run([partial(work, hand, i) for i, hand in enumerate(hands)])
 
 
-def _sum(this: Job, shift: Vector) -> tuple[Vector, Vector]:
-    """Return the sums of x - shift and of its square, per channel."""
-    shifts = np.tile(shift, this.copies) if this.copies > 1 else shift
-    total = np.zeros((this.threads, 2, this.width))
-
-    def work(parts: list[Part], thread: int) -> None:
-        sums, squares = total[thread]
-        for part in parts:
-            operand = this.kind, this.addresses[0], strides_of(this, part, 0), inner_rows(this)
-            if this.loops.planes:
-                npl.sums_planes(*operand, part.length, part.channels, part.rows, shifts, sums, squares)
-            else:
-                nr.sums_rows(*operand, part.channels, part.rows, shifts, sums, squares)
-
-    deal(this, work)
-    sums, squares = total[0] if this.threads == 1 else total.sum(axis=0)
-    return fold(this, sums), fold(this, squares)
-
-
 def fold(this: Job, sums: Vector) -> Vector:
     if this.copies == 1:
         return sums
@@ -172,44 +150,16 @@ def apply(this: Job, line: NDArray[Any]) -> None:
     def work(parts: list[Part], _: int) -> None:
         for part in parts:
             operands = this.kind, *this.addresses, *every_strides(this, part), inner_rows(this)
-            if this.loops.planes:
+            if not this.loops.regular:
+                npl.apply_strided(*operands, part.length, part.channels, part.rows, lines)
+            elif this.loops.planes:
                 npl.apply_planes(*operands, part.length, part.channels, part.rows, lines)
+            elif this.loops.packed_rows and part.channels == (0, this.width):
+                nr.apply_packed(this.kind, *this.addresses, part.rows, lines)
             else:
                 nr.apply_rows(*operands, part.channels, part.rows, lines)
 
     deal(this, work)
-
-
-def _statistics(
-    this: Job, eps: float, scale: Vector, offset: Vector, line: NDArray[Any], mean: Vector, m2: Vector
-) -> None:
-    """Set mean, m2 and line from the sums; once more with a better shift, or exactly, where that is not enough."""
-    loops, every = this.loops, (0, mean.size)
-    shift, redo = np.empty_like(mean), np.empty(mean.size, np.uint8)
-    walks = [
-        (this.kind, this.addresses[0], (start[0], *loops.strides[0]), loops.inner, loops.length)
-        for start in loops.starts
-    ]
-    nf.sample(*walks[0], loops.rows, every, shift)
-
-    def finish(channels: tuple[int, int], sums: Vector, squares: Vector, last: bool) -> int:
-        numbers = shift, sums, squares, line, mean, m2, redo
-        return int(nf.finish(channels, loops.values, eps, scale, offset, *numbers, last))
-
-    sums, squares = _sum(this, shift)
-    found = finish(every, sums, squares, False)
-    if found == nf.AGAIN:
-        sums, squares = _sum(this, shift)
-        found = finish(every, sums, squares, False)
-    if found == nf.DONE:
-        return
-    for c in np.flatnonzero(redo).tolist():
-        total = np.zeros(2)
-        for walk in walks:
-            npl.sums_exact(*walk, c, (0, loops.rows), shift, sums, squares)
-            total += sums[c], squares[c]
-        sums[c], squares[c] = total
-        finish((c, c + 1), sums, squares, True)
 
 
 def places(found: Loops) -> tuple[Strides, ...]:
@@ -227,58 +177,18 @@ def by_channels(this: Job) -> bool:
     return loops.planes and len(loops.starts) == 1 and (this.threads == 1 or loops.channels >= 4 * this.threads)
 
 
-def forward(this: Job, eps: float, scale: Vector, offset: Vector) -> tuple[Vector, Vector]:
-    """Write y (operand 1) from x (operand 0); return mean and m2."""
-    found, kind = this.loops, compute(this)
-    mean, m2 = np.empty(found.channels, kind), np.empty(found.channels, kind)
-    if not found.planes and this.threads == 1 and len(found.starts) == 1:
-        x, y = places(found)
-        nf.forward_rows(
-            this.kind,
-            *this.addresses,
-            (*x[:4], 1),
-            y[:4],
-            found.inner,
-            found.rows,
-            this.copies,
-            eps,
-            scale,
-            offset,
-            mean,
-            m2,
-        )
-        return mean, m2
-    line = blank_line(this, 3)
-    if not by_channels(this):
-        _statistics(this, eps, scale, offset, line, mean, m2)
-        apply(this, line)
-        return mean, m2
-    x, y = places(found)
-
-    def work(some: tuple[int, int]) -> None:
-        nf.forward_planes(
-            this.kind, *this.addresses, x, y, found.inner, found.length, some, found.rows, this.tile,
-            eps, scale, offset, line, mean, m2,
-        )  # fmt: skip
-
-    run([partial(work, some) for some in split(found.channels, this.threads)])
-    return mean, m2
+def in_one(this: Job) -> bool:
+    """Whether one call of `anybn.kernels.numba_lane` does it: neighbours side by side, rows without gaps."""
+    return len(this.loops.starts) == 1 and (this.loops.regular if this.loops.planes else this.loops.packed_rows)
 
 
-def moments(this: Job) -> tuple[Vector, Vector]:
-    """Return mean and m2 of x, the only operand."""
-    channels, kind = this.loops.channels, compute(this)
-    mean, m2, none = np.empty(channels, kind), np.empty(channels, kind), np.empty(0, kind)
-    _statistics(this, 1.0, none, none, blank_line(this, 3), mean, m2)
-    return mean, m2
+def words_of(this: Job) -> NDArray[np.int64]:
+    """Return what `anybn.kernels.numba_lane` reads."""
+    found = this.loops
+    tile = max(1, this.tile // (len(found.strides) - 1))  # a backward pass holds two inputs of a tile in the cache
+    head = found.planes, found.inner, found.length, found.rows, this.copies, tile
+    return np.array([*head, *(step for place in places(found) for step in place)], np.int64)
 
 
-def evaluate(this: Job, eps: float, mean: Vector, var: Vector, scale: Vector, offset: Vector) -> None:
-    """Write y (operand 1) from x (operand 0) by given statistics."""
-    line, found = blank_line(this, 3), this.loops
-    nf.line_of_statistics(eps, mean, var, scale, offset, line)
-    if found.planes or this.threads > 1 or len(found.starts) > 1:
-        apply(this, line)
-        return
-    x, y = places(found)
-    nr.apply_rows(this.kind, *this.addresses, x[:4], y[:4], found.inner, (0, found.channels), (0, found.rows), line)
+def address_of(vector: Vector) -> int:
+    return int(vector.ctypes.data) if vector.size else 0

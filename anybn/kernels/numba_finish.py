@@ -9,44 +9,46 @@ rounded to the computing type; what rounding took is in the height, so a large m
 
 import numpy as np
 
-from anybn.kernels.addresses import pointer
-from anybn.kernels.compiled import compile_cached
-from anybn.kernels.numba_planes import apply_planes, row_start, sums_exact, sums_planes
-from anybn.kernels.numba_rows import apply_rows, fold, sums_rows, unfold
+from anybn.kernels.addresses import pointer, row_start
+from anybn.kernels.compiled import compile_cached, inlined
+from anybn.kernels.numba_planes import ZERO, apply_planes, sums_planes
+from anybn.kernels.numba_rows import apply_packed, fold, sums_rows, unfold
 from anybn.kernels.simd import load_one
 
 FAR = 4.0
 """A shift more than 2 deviations from the mean is replaced by the mean, and the sums are taken again."""
 
 SAMPLES = 8  # of each channel, whose mean is the shift
+NOT = np.bool_(False)
 DONE, AGAIN, EXACT = 0, 1, 2
 """What `finish` says of a channel: its sums are good; their shift was moved; they overflowed (or some number is not finite)."""
 
 
 @compile_cached
-def sample(kind, x, strides, inner, length, rows, channels, shift):
-    """Set each channel's shift to the mean of some numbers from all over it."""
-    data, element = pointer(kind, x), strides[4]
-    few = min(SAMPLES, rows * length)
-    places = np.empty(few, np.int64)
+def sample(kind, x, strides, inner, length, rows, channels, shift, sums):
+    """Set each channel's shift to the mean of some numbers from all over it; ``sums`` is room, 0 before and after."""
+    data, few = pointer(kind, x), min(SAMPLES, rows * length)
     for i in range(few):
-        places[i] = row_start(strides, inner, i * rows // few, 0) + (2 * i + 1) * length // (2 * few) * element
+        at = row_start(strides, inner, i * rows // few, channels[0]) + (2 * i + 1) * length // (2 * few) * strides[4]
+        for c in range(channels[0], channels[1]):
+            if i == 0:
+                shift[c] = load_one(data, at)  # from here on differences, so that a constant's mean is itself
+            else:
+                sums[c] += np.float64(load_one(data, at)) - shift[c]
+            at += strides[3]
     for c in range(channels[0], channels[1]):
-        at = c * strides[3]
-        first, rest = np.float64(load_one(data, places[0] + at)), 0.0  # so that a constant's mean is itself
-        for i in range(1, few):
-            rest += load_one(data, places[i] + at) - first
-        shift[c] = first + rest / few
+        shift[c] += sums[c] / few
+        sums[c] = 0.0
 
 
-@compile_cached
-def _lines(channels, share, eps, scale, offset, shift, sums, squares, line, mean, m2):
+@inlined
+def _lines(first, after, share, eps, scale, offset, shift, sums, squares, line, mean, m2):
     """Set mean, m2 and line; in short loops over slices, which LLVM turns into vectors."""
-    first, after, width = channels[0], channels[1], line.size // 3
+    width = line.size // 3
     shifts, s, q = shift[first:after], sums[first:after], squares[first:after]
     means, deviations, centers = mean[first:after], m2[first:after], line[first:after]
     slope, height = line[width + first : width + after], line[2 * width + first : 2 * width + after]
-    slopes = np.empty(after - first)
+    slopes = np.zeros(after - first)
     for j in range(slopes.size):
         slopes[j] = q[j] - s[j] * (s[j] * share)
     for j in range(slopes.size):
@@ -88,90 +90,71 @@ def finish(channels, count, eps, scale, offset, shift, sums, squares, line, mean
                 shift[c] = line[c]
                 redo[c] = AGAIN
                 worst = max(worst, AGAIN)
-    if worst == DONE:
-        _lines(channels, share, eps, scale, offset, shift, sums, squares, line, mean, m2)
-        return worst
-    for c in range(channels[0], channels[1]):
+    together = channels[1] - channels[0] if worst == DONE else 1
+    for c in range(channels[0], channels[1], max(1, together)):
         if redo[c] == DONE:
-            _lines((c, c + 1), share, eps, scale, offset, shift, sums, squares, line, mean, m2)
+            _lines(c, c + together, share, eps, scale, offset, shift, sums, squares, line, mean, m2)
     return worst
 
 
-@compile_cached
-def settle(
-    kind, x, strides, inner, length, channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo
-):
-    """Take the sums of the channels that `finish` did not like once more, and finish them; rows are of one start."""
-    count = rows * length
-    for c in range(channels[0], channels[1]):
-        if redo[c] == AGAIN:
-            sums[c] = squares[c] = 0.0
-            sums_planes(kind, x, strides, inner, length, (c, c + 1), (0, rows), shift, sums, squares)
-            finish((c, c + 1), count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False)
-        if redo[c] != DONE:
-            sums_exact(kind, x, strides, inner, length, c, (0, rows), shift, sums, squares)
-            finish((c, c + 1), count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, True)
-
-
-@compile_cached
+@inlined
 def forward_planes(
     kind, x, y, x_strides, y_strides, inner, length, channels, rows, tile, eps, scale, offset, line, mean, m2
 ):
-    """Sums, line and y of these channels, a tile at a time, so that y is computed from what is still in the cache."""
-    width, count = mean.size, rows * length
-    shift, redo = np.empty(width, mean.dtype), np.empty(width, np.uint8)
-    sums, squares = np.zeros(width), np.zeros(width)
+    """Sums, line and y of these channels, a tile at a time, so that y is computed from what is still in the cache.
+
+    Stops at the first tile with a number for which this is not exact enough, and returns what is wrong; else `DONE`.
+    """
+    width, every, found = mean.size, (ZERO, rows), DONE
+    shift, sums, squares, redo = np.zeros(width, mean.dtype), np.zeros(width), np.zeros(width), np.zeros(width)
     for first in range(channels[0], channels[1], tile):
         some = (first, min(first + tile, channels[1]))
-        sample(kind, x, x_strides, inner, length, rows, some, shift)
-        sums_planes(kind, x, x_strides, inner, length, some, (0, rows), shift, sums, squares)
-        if finish(some, count, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False) != DONE:
-            settle(
-                kind, x, x_strides, inner, length, some, rows, eps, scale, offset,
-                shift, sums, squares, line, mean, m2, redo,
-            )  # fmt: skip
-        apply_planes(kind, x, y, x_strides, y_strides, inner, length, some, (0, rows), line)
+        sample(kind, x, x_strides, inner, length, rows, some, shift, sums)
+        for attempt in range(2):
+            if attempt == 0 or found == AGAIN:
+                for c in range(some[0], some[1]):
+                    sums[c] = squares[c] = 0.0
+                sums_planes(kind, x, x_strides, inner, length, some, every, shift, sums, squares)
+                found = finish(some, rows * length, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, NOT)
+        if found != DONE:
+            break
+        apply_planes(kind, x, y, x_strides, y_strides, inner, length, some, every, line)
+    return found
 
 
-@compile_cached
-def sums_copies(kind, x, strides, inner, rows, copies, shift, sums, squares):
-    """Set sums and squares of all channels over all rows, ``copies`` packed rows taken as one."""
-    width = shift.size
-    sums[:], squares[:] = 0.0, 0.0
-    if copies == 1:
-        sums_rows(kind, x, strides, inner, (0, width), (0, rows), shift, sums, squares)
-        return
+@inlined
+def sums_copies(kind, x, strides, rows, copies, shift, sums, squares):
+    """Set sums and squares of all channels over all rows, which have no gaps; ``copies`` rows are taken as one."""
+    width, whole = shift.size, rows // copies
     wide = width * copies
-    shifts, s, q = np.empty(wide, shift.dtype), np.zeros(wide), np.zeros(wide)
+    shifts, s, q = np.zeros(wide, shift.dtype), np.zeros(wide), np.zeros(wide)
     unfold(shift, width, shifts)
-    whole, packed = rows // copies, (strides[0], 0, wide, 1)
-    sums_rows(kind, x, packed, rows, (0, wide), (0, whole), shifts, s, q)
-    sums_rows(kind, x, packed, rows, (0, (rows - whole * copies) * width), (whole, whole + 1), shifts, s, q)
+    packed = (strides[0], ZERO, wide, strides[3], strides[4])
+    first, last, until = ZERO, whole, wide
+    while until > 0:
+        sums_rows(kind, x, packed, rows, (ZERO, until), (first, last), shifts, s, q)
+        first, last, until = whole, whole + 1, (rows - whole * copies) * width if last == whole else 0
     fold(s, sums)
     fold(q, squares)
 
 
-@compile_cached
-def forward_rows(kind, x, y, x_strides, y_strides, inner, rows, copies, eps, scale, offset, mean, m2):
-    """Sums, line and y in one call, for one thread; x_strides has an element's step of 1 at its end."""
-    width, channels, walk = mean.size, (0, mean.size), x_strides[:4]
-    line, shift, redo = np.empty(3 * width, mean.dtype), np.empty(width, mean.dtype), np.empty(width, np.uint8)
-    sums, squares = np.empty(width), np.empty(width)
-    sample(kind, x, x_strides, inner, 1, rows, channels, shift)
-    sums_copies(kind, x, walk, inner, rows, copies, shift, sums, squares)
-    found = finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False)
-    if found == AGAIN:
-        sums_copies(kind, x, walk, inner, rows, copies, shift, sums, squares)
-        found = finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, False)
-    if found != DONE:
-        for c in range(width):
-            if redo[c] != DONE:
-                sums_exact(kind, x, x_strides, inner, 1, c, (0, rows), shift, sums, squares)
-                finish((c, c + 1), rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, True)
-    apply_rows(kind, x, y, walk, y_strides, inner, channels, (0, rows), line)
+@inlined
+def forward_rows(kind, x, y, strides, length, rows, copies, eps, scale, offset, mean, m2):
+    """Sums, line and y of rows without gaps, for one thread; returns as `forward_planes`."""
+    width, channels, found = mean.size, (ZERO, mean.size), AGAIN
+    line, shift, redo = np.zeros(3 * width, mean.dtype), np.zeros(width, mean.dtype), np.zeros(width)
+    sums, squares = np.zeros(width), np.zeros(width)
+    sample(kind, x, strides, rows, length, rows, channels, shift, sums)
+    for _ in range(2):
+        if found == AGAIN:
+            sums_copies(kind, x, strides, rows, copies, shift, sums, squares)
+            found = finish(channels, rows, eps, scale, offset, shift, sums, squares, line, mean, m2, redo, NOT)
+    if found == DONE:
+        apply_packed(kind, x, y, (ZERO, rows), line)
+    return found
 
 
-@compile_cached
+@inlined
 def line_of_statistics(eps, mean, var, scale, offset, line):
     """Set the line for given statistics."""
     width = mean.size

@@ -10,9 +10,9 @@ because a batch of one cancels exactly inside the brackets. The formula is that 
 
 import numpy as np
 
-from anybn.kernels.addresses import memory, pointer
-from anybn.kernels.compiled import compile_cached
-from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, GROUP, RUN, flush, row_start
+from anybn.kernels.addresses import memory, pointer, row_start
+from anybn.kernels.compiled import compile_cached, inlined
+from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, GROUP, RUN, ZERO, flush
 from anybn.kernels.simd import (
     LANES,
     add,
@@ -29,11 +29,12 @@ from anybn.kernels.simd import (
     store_part,
     subtract,
     to_boundary,
+    to_wide,
 )
 
 
-@compile_cached
-def _run_sums(dy, x, start, at, length, center, step, part, slot, stride):
+@inlined
+def _run_sums(dy, x, start, at, length, center, step, part, wide, slot, stride, alone):
     g, p, m, k = load(part, slot), load(part, slot + stride), load(part, slot + 2 * stride), everywhere(center)
     i = 0
     while i < length - (LANES - 1):
@@ -48,90 +49,79 @@ def _run_sums(dy, x, start, at, length, center, step, part, slot, stride):
         d = blank_from(subtract(load_part(x, at + i, rest), k), rest)
         e = load_part(dy, start + i, rest)
         g, p, m = add(g, e), multiply_add(d, e, p), add(m, d)
-    store(part, slot, g)
-    store(part, slot + stride, p)
-    store(part, slot + 2 * stride, m)
+    if alone:
+        store(wide, slot, add(load(wide, slot), to_wide(g)))
+        store(wide, slot + stride, add(load(wide, slot + stride), to_wide(p)))
+        store(wide, slot + 2 * stride, add(load(wide, slot + 2 * stride), to_wide(m)))
+    else:
+        store(part, slot, g)
+        store(part, slot + stride, p)
+        store(part, slot + 2 * stride, m)
 
 
-@compile_cached
-def _row_sums_exact(dy, x, start, at, length, dy_step, x_step, center, wide, slot, stride):
-    g = p = m = 0.0
-    for i in range(length):
-        d, e = np.float64(load_one(x, at + i * x_step)) - center, np.float64(load_one(dy, start + i * dy_step))
-        g += e
-        p += d * e
-        m += d
-    wide[slot] += g
-    wide[slot + stride] += p
-    wide[slot + 2 * stride] += m
+@inlined
+def gradient_sums_exact(kind, dy, x, dy_strides, x_strides, inner_rows, length, channels, rows, center, sums):
+    """`gradient_sums_planes` in float64 from the first number on: no value is too large, no stride odd; for data of any layout."""
+    gradient, data, width = pointer(kind, dy), pointer(kind, x), center.size
+    for r in range(rows[0], rows[1]):
+        for c in range(channels[0], channels[1]):
+            start, at = row_start(dy_strides, inner_rows, r, c), row_start(x_strides, inner_rows, r, c)
+            g, p, m, k = 0.0, 0.0, 0.0, np.float64(center[c])
+            for i in range(length):
+                d = np.float64(load_one(data, at + i * x_strides[4])) - k
+                e = np.float64(load_one(gradient, start + i * dy_strides[4]))
+                g += e
+                p += d * e
+                m += d
+            sums[c] += g
+            sums[width + c] += p
+            sums[2 * width + c] += m
 
 
 @compile_cached
 def gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner_rows, length, channels, rows, center, sums):
-    """Add to ``sums[0..2, c]`` the sums of dy, dy * d and d over these rows of these channels."""
-    for first in range(channels[0], channels[1], GROUP):
-        some = (first, min(first + GROUP, channels[1]))
-        _sums_group(kind, dy, x, dy_strides, x_strides, inner_rows, length, some, rows, center, sums)
+    """Add to ``sums`` (three rows of one number per channel) the sums of dy, dy * d and d over these rows of these channels.
 
-
-@compile_cached
-def _sums_group(kind, dy, x, dy_strides, x_strides, inner_rows, length, channels, rows, center, sums):
-    count = channels[1] - channels[0]
-    stride = count * LANES
-    part, wide = np.zeros(3 * stride, center.dtype), np.zeros(3 * stride)
-    gradient, data, work = pointer(kind, dy), pointer(kind, x), memory(part)
+    The numbers of a row are neighbours.
+    """
+    gradient, data, alone = pointer(kind, dy), pointer(kind, x), length > RUN
     fetch = length >= FETCH_FROM and dy_strides == x_strides
     every = max(1, RUN // (LANES * -(-length // LANES)))
-    for r in range(rows[0], rows[1]):
-        start = row_start(dy_strides, inner_rows, r, channels[0])
-        at = row_start(x_strides, inner_rows, r, channels[0])
-        for j in range(count):
-            c, slot = channels[0] + j, j * LANES
-            if x_strides[4] == 1 and dy_strides[4] == 1:
+    for first in range(channels[0], channels[1], GROUP):
+        count = min(GROUP, channels[1] - first)
+        stride = count * LANES
+        part, wide = np.zeros(3 * stride, center.dtype), np.zeros(3 * stride)
+        for r in range(rows[0], rows[1]):
+            start, at = row_start(dy_strides, inner_rows, r, first), row_start(x_strides, inner_rows, r, first)
+            for j in range(count):
                 step = 0
                 if fetch and j + 1 < count:
                     step = x_strides[3]
                 elif fetch and r + 1 < rows[1]:
-                    step = row_start(x_strides, inner_rows, r + 1, channels[0]) - at
+                    step = row_start(x_strides, inner_rows, r + 1, first) - at
                 for i in range(0, length, RUN):
-                    n = min(RUN, length - i)
-                    _run_sums(gradient, data, start + i, at + i, n, center[c], step, work, slot, stride)
-                    if length > RUN:
-                        for k in range(3):
-                            flush(part, wide, k * stride + slot, k * stride + slot + LANES)
-            else:
-                steps, shift = (dy_strides[4], x_strides[4]), np.float64(center[c])
-                _row_sums_exact(gradient, data, start, at, length, steps[0], steps[1], shift, wide, slot, stride)
-            start += dy_strides[3]
-            at += x_strides[3]
-        if length <= RUN and (r - rows[0] + 1) % every == 0:
-            flush(part, wide, 0, 3 * stride)
-    flush(part, wide, 0, 3 * stride)
-    for k in range(3):
-        for j in range(count):
-            sums[k, channels[0] + j] += wide[k * stride + j * LANES : k * stride + (j + 1) * LANES].sum()
+                    n, k, work, total = min(RUN, length - i), center[first + j], memory(part), memory(wide)
+                    _run_sums(gradient, data, start + i, at + i, n, k, step, work, total, j * LANES, stride, alone)
+                start += dy_strides[3]
+                at += x_strides[3]
+            if not alone and ((r - rows[0] + 1) % every == 0 or r + 1 == rows[1]):
+                flush(part, wide)
+        for k in range(3):
+            for i in range(stride):
+                sums[k * center.size + first + i // LANES] += wide[k * stride + i]
 
 
-@compile_cached
-def gradient_sums_exact(kind, dy, x, dy_strides, x_strides, inner_rows, length, channel, rows, center, sums):
-    """Add to ``sums`` of one channel, in float64 from the first number on: no value is too large, no stride odd."""
-    gradient, data, wide = pointer(kind, dy), pointer(kind, x), np.zeros(3)
-    for r in range(rows):
-        start = row_start(dy_strides, inner_rows, r, channel)
-        at = row_start(x_strides, inner_rows, r, channel)
-        steps = dy_strides[4], x_strides[4]
-        _row_sums_exact(gradient, data, start, at, length, steps[0], steps[1], np.float64(center[channel]), wide, 0, 1)
-    for k in range(3):
-        sums[k, channel] += wide[k]
+@inlined
+def overflown(sums, channels):
+    """Whether a sum of these channels is not finite: float32 overflowed, or some number is not."""
+    width = sums.size // 3
+    for c in range(channels[0], channels[1]):
+        if not np.isfinite(sums[c] + sums[width + c] + sums[2 * width + c]):
+            return True
+    return False
 
 
-@compile_cached
-def overflown(sums, channel):
-    """Whether a sum of this channel is not finite: float32 overflowed, or some number is not."""
-    return not np.isfinite(sums[0, channel] + sums[1, channel] + sums[2, channel])
-
-
-@compile_cached
+@inlined
 def _row_apply(dy, x, dx, start, at, to, length, center, slope, by_d, share):
     k, a, b, g = everywhere(center), everywhere(slope), everywhere(by_d), everywhere(share)
     i = 0
@@ -152,37 +142,48 @@ def _row_apply(dy, x, dx, start, at, to, length, center, slope, by_d, share):
 
 @compile_cached
 def gradient_apply_planes(kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner_rows, length, channels, rows, line):
-    """Write dx of these rows of these channels, the last rows first."""
+    """Write dx of these rows of these channels, the last rows first. The numbers of a row are neighbours."""
     width = line.size // 4
     gradient, data, result = pointer(kind, dy), pointer(kind, x), pointer(kind, dx)
-    together = dy_strides[4] == 1 and x_strides[4] == 1 and dx_strides[4] == 1
     for r in range(rows[1] - 1, rows[0] - 1, -1):
         start = row_start(dy_strides, inner_rows, r, channels[0])
         at = row_start(x_strides, inner_rows, r, channels[0])
         to = row_start(dx_strides, inner_rows, r, channels[0])
         for c in range(channels[0], channels[1]):
             k, a, b, g = line[c], line[width + c], line[2 * width + c], line[3 * width + c]
-            if together:
-                _row_apply(gradient, data, result, start, at, to, length, k, a, b, g)
-            else:
-                for i in range(length):
-                    d = load_one(data, at + i * x_strides[4]) - k
-                    value = (load_one(gradient, start + i * dy_strides[4]) - g + d * b) * a
-                    store_one(result, to + i * dx_strides[4], value)
+            _row_apply(gradient, data, result, start, at, to, length, k, a, b, g)
             start += dy_strides[3]
             at += x_strides[3]
             to += dx_strides[3]
+
+
+@inlined
+def gradient_apply_strided(
+    kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner_rows, length, channels, rows, line
+):
+    """`gradient_apply_planes` of data of any layout."""
+    width = line.size // 4
+    gradient, data, result = pointer(kind, dy), pointer(kind, x), pointer(kind, dx)
+    for r in range(rows[0], rows[1]):
+        for c in range(channels[0], channels[1]):
+            start, at = row_start(dy_strides, inner_rows, r, c), row_start(x_strides, inner_rows, r, c)
+            to = row_start(dx_strides, inner_rows, r, c)
+            k, a, b, g = line[c], line[width + c], line[2 * width + c], line[3 * width + c]
+            for i in range(length):
+                d = load_one(data, at + i * x_strides[4]) - k
+                value = (load_one(gradient, start + i * dy_strides[4]) - g + d * b) * a
+                store_one(result, to + i * dx_strides[4], value)
 
 
 @compile_cached
 def gradient_finish(channels, count, eps, scale, center, m2, sums, line, d_scale, d_offset):
     """Set the gradients of the parameters and the line of dx of these channels; in short loops, which LLVM turns into vectors."""
     first, after, width, share = channels[0], channels[1], line.size // 4, 1.0 / count
-    g, p, m = sums[0, first:after], sums[1, first:after], sums[2, first:after]
+    g, p, m = sums[first:after], sums[width + first : width + after], sums[2 * width + first : 2 * width + after]
     spread, centers, line_centers = m2[first:after], center[first:after], line[first:after]
     slope, by_d = line[width + first : width + after], line[2 * width + first : 2 * width + after]
     shares, scales = line[3 * width + first : 3 * width + after], d_scale[first:after]
-    offsets, inverse, product = d_offset[first:after], np.empty(after - first), np.empty(after - first)
+    offsets, inverse, product = d_offset[first:after], np.zeros(after - first), np.zeros(after - first)
     for j in range(g.size):
         inverse[j] = 1.0 / np.sqrt(np.float64(spread[j]) * share + eps)
     for j in range(g.size):
@@ -199,19 +200,21 @@ def gradient_finish(channels, count, eps, scale, center, m2, sums, line, d_scale
             slope[j] = given[j] * inverse[j]
 
 
-@compile_cached
+@inlined
 def backward_planes(
     kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner, length, channels, rows, tile,
     eps, scale, center, m2, line, d_scale, d_offset,
 ):  # fmt: skip
-    """All of the backward pass for these channels, a tile at a time, so that dx is computed from what is still in the cache."""
-    sums = np.zeros((3, center.size))
+    """All of the backward pass for these channels, a tile at a time, so that dx is computed from what is still in the cache.
+
+    Stops at the first tile with a number that is not finite, and returns whether it did.
+    """
+    sums, every = np.zeros(3 * center.size), (ZERO, rows)
     for first in range(channels[0], channels[1], tile):
         some = (first, min(first + tile, channels[1]))
-        gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner, length, some, (0, rows), center, sums)
-        for c in range(some[0], some[1]):
-            if overflown(sums, c):
-                sums[:, c] = 0.0
-                gradient_sums_exact(kind, dy, x, dy_strides, x_strides, inner, length, c, rows, center, sums)
+        gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner, length, some, every, center, sums)
+        if overflown(sums, some):
+            return True
         gradient_finish(some, rows * length, eps, scale, center, m2, sums, line, d_scale, d_offset)
-        gradient_apply_planes(kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner, length, some, (0, rows), line)
+        gradient_apply_planes(kind, dy, x, dx, dy_strides, x_strides, dx_strides, inner, length, some, every, line)
+    return False

@@ -1,5 +1,6 @@
 """Whole calls on NumPy arrays in a few microseconds: see `anybn.kernels.base.Lane`."""
 
+import ctypes
 import sys
 from typing import Any, TypeAlias
 
@@ -7,10 +8,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from anybn.kernels import numba_drive
+from anybn.kernels import numba_drive, numba_forward
 from anybn.kernels.base import Lane, Settled
-from anybn.kernels.numba_lane import HOP, data_of, evaluate, learn, train
-from anybn.kernels.walks import Walk, Walks, share
+from anybn.kernels.numba_finish import DONE
+from anybn.kernels.numba_lane import EVALUATE, HOP, TRAIN, learn
+from anybn.kernels.pool import share
+from anybn.kernels.walks import Walk, Walks
 from anybn.state import Params, RunningStats
 
 Data: TypeAlias = NDArray[Any]
@@ -21,7 +24,7 @@ def _sound() -> bool:
     if sys.implementation.name != "cpython":
         return False
     probe: Data = np.empty(3, np.float32)
-    return int(data_of(id(probe), HOP)) == int(probe.ctypes.data)
+    return ctypes.c_size_t.from_address(id(probe) + HOP).value == int(probe.ctypes.data)
 
 
 SOUND = _sound()
@@ -87,19 +90,19 @@ class Training(_Lane):
             return None
         y = np.empty_like(x)
         threads = _threads(walk)
-        if walk.in_one(threads):
-            before = self.kind, walk.address, HOP, id(x), id(y), self.channels
-            after = _address(params.scale), _address(params.offset), self.eps, 0, *moved
-            share(train, self.channels, threads, before, after)
-        else:
-            pair = numba_drive.forward(_job(walk, threads, x, y), self.eps, *(self.vector(one) for one in params))
+        before = self.kind, walk.address, HOP, id(x), id(y), self.channels
+        after = _address(params.scale), _address(params.offset), self.eps, 0, *moved
+        if not walk.in_one(threads) or share(TRAIN[walk.planes], self.channels, threads, before, after) != DONE:
+            pair = numba_forward.forward_in_parts(
+                _job(walk, threads, x, y), self.eps, *(self.vector(one) for one in params)
+            )
             learn(self.kind, HOP, self.channels, walk.job.loops.values, *pair, *moved)
         return y, new
 
     def _moved(self, state: RunningStats | None) -> tuple[RunningStats | None, tuple[Any, ...] | None]:
         """Return the new state, still empty, and what fills it; None where the update is more than that."""
         if state is None:
-            return None, (0, 0, 0, 0, 0.0, 0.0, 0.0)
+            return None, numba_forward.UNMOVED
         mean, var, steps, skipped, *renorm = state
         if (
             type(steps) is not int
@@ -139,7 +142,7 @@ class Evaluation(_Lane):
         y = np.empty_like(x)
         before = self.kind, walk.address, HOP, id(x), id(y), self.channels
         after = _address(scale), _address(offset), self.eps, id(state.mean), id(state.var)
-        share(evaluate, self.channels, threads, before, after)
+        share(EVALUATE[walk.planes], self.channels, threads, before, after)
         return y, state
 
 

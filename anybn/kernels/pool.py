@@ -3,25 +3,25 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
-Task = Callable[[], object]
+Task = Callable[[], Any]
 _pool: ThreadPoolExecutor | None = None
 _size = 0
 
 
-def run(tasks: Sequence[Task]) -> None:
-    """Run all tasks, the first one here, and return when all are done. The first exception is raised."""
+def run(tasks: Sequence[Task]) -> list[Any]:
+    """Run all tasks, the first one here, and return what they return when all are done. The first exception is raised."""
     if len(tasks) == 1:
-        tasks[0]()
-        return
+        return [tasks[0]()]
     waiting = [_executor(len(tasks) - 1).submit(task) for task in tasks[1:]]
     try:
-        tasks[0]()
+        first = tasks[0]()
     finally:
         wait(waiting)  # none may still write into memory that the caller gives up
-    for one in waiting:
-        one.result()
+    return [first, *(one.result() for one in waiting)]
 
 
 def _executor(threads: int) -> ThreadPoolExecutor:
@@ -46,3 +46,10 @@ def split(total: int, parts: int, least: int = 1) -> list[tuple[int, int]]:
     parts = max(1, min(parts, total // least))
     edges = [total * i // parts for i in range(parts + 1)]
     return list(pairwise(edges))
+
+
+def share(work: Callable[..., Any], total: int, threads: int, before: tuple[Any, ...], after: tuple[Any, ...]) -> Any:
+    """Call ``work(*before, first, last, *after)`` on as many threads, each with its part of ``range(total)``; return the largest result."""
+    if threads == 1:
+        return work(*before, 0, total, *after)
+    return max(run([partial(work, *before, *some, *after) for some in split(total, threads)]))

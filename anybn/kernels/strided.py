@@ -52,7 +52,16 @@ class Loops(NamedTuple):
     @property
     def packed_rows(self) -> bool:
         """Whether every operand is rows of channels without any gap, so that several rows may be taken as one."""
-        return not self.planes and self.outer == 1 and all(s[1:3] == (self.channels, 1) for s in self.strides)
+        if self.planes or self.outer > 1 or not self.regular:
+            return False
+        return self.inner == 1 or all(s[1] == self.channels for s in self.strides)
+
+    @property
+    def regular(self) -> bool:
+        """Whether the numbers along the innermost axis are neighbours in all operands."""
+        if self.planes:
+            return all(s[3] == 1 for s in self.strides)
+        return self.channels == 1 or all(s[2] == 1 for s in self.strides)
 
 
 class _Axis(NamedTuple):

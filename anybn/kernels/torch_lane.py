@@ -8,21 +8,23 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from anybn._typing import Array
-from anybn.kernels import numba_back, numba_drive
+from anybn.kernels import numba_back, numba_drive, numba_forward
 from anybn.kernels.base import Lane, Settled
 from anybn.kernels.compiled import direct
-from anybn.kernels.numba_lane import back, evaluate, learn, train
+from anybn.kernels.numba_finish import DONE
+from anybn.kernels.numba_lane import BACK, EVALUATE, TRAIN, learn
+from anybn.kernels.pool import share
 from anybn.kernels.thresholds import HUGE_PAGES_FROM
 from anybn.kernels.torch_guard import Guard
 from anybn.kernels.torch_memory import array_of, ask_for_huge_pages
 from anybn.kernels.torch_modes import differentiable, mode, strided_like
-from anybn.kernels.walks import Walk, Walks, share
+from anybn.kernels.walks import Walk, Walks
 from anybn.state import Params, RunningStats
 
 Strides = tuple[int, ...]
 PLAIN = frozenset({Tensor, torch.nn.Parameter})
 _NO_RENORM = None, None, None
-_UNMOVED = 0, 0, 0, 0, 0.0, 0.0, 0.0
+Loops = tuple[Any, Any]
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -46,6 +48,7 @@ class _Lane:
         self.walks = Walks(settled)
         self._results: dict[Strides, Strides] = {}
         self._guards: dict[bool, Guard] = {}
+        self._compiled: dict[tuple[int, bool], Any] = {}
 
     def find(self, x: Tensor, params: Params, state: RunningStats | None) -> tuple[Walk, bool] | None:
         """Return how x is walked and whether x or a parameter wants a gradient; None where the lane does not fit."""
@@ -87,6 +90,14 @@ class _Lane:
             result = self._results[steps] = torch.empty_like(x).stride()
         return self.walks.get((steps, result), 1)
 
+    def compiled(self, both: Loops, walk: Walk, before: tuple[Any, ...], after: tuple[Any, ...]) -> Any:
+        """Return the loop for such a walk, compiled for such arguments."""
+        key = id(both), walk.planes
+        found = self._compiled.get(key)
+        if found is None:
+            found = self._compiled[key] = direct(both[walk.planes], (*before, 0, 0, *after))
+        return found
+
     def fresh(self, x: Tensor) -> Tensor:
         """Return an uninitialised tensor like x."""
         y = torch.empty_like(x)
@@ -108,7 +119,6 @@ class Training(_Lane):
 
     def __init__(self, settled: Settled) -> None:
         super().__init__(settled)
-        self._run, self._back = train, back
         self._gradient_guard: Guard | None = None
 
     def __call__(
@@ -131,7 +141,7 @@ class Training(_Lane):
     def _moved(self, state: RunningStats | None) -> tuple[RunningStats | None, tuple[Any, ...]]:
         """Return the new state, still empty, and what fills it."""
         if state is None:
-            return None, _UNMOVED
+            return None, numba_forward.UNMOVED
         mean, var, steps, skipped = state[:4]
         assert self.rule is not None
         assert isinstance(steps, int)
@@ -149,13 +159,10 @@ class Training(_Lane):
         if walk.in_one(threads):
             before = self.kind, walk.address, 0, x.data_ptr(), y.data_ptr(), channels
             after = _address(scale), _address(offset), self.eps, 0 if moments is None else id(moments), *moved
-            if self._run is train:
-                train(*before, 0, 0, *after)  # of no channel: compiles, or loads
-                self._run = direct(train, (*before, 0, 0, *after))
-            share(self._run, channels, threads, before, after)
-            return
+            if share(self.compiled(TRAIN, walk, before, after), channels, threads, before, after) == DONE:
+                return
         job = walk.job._replace(threads=threads, addresses=(x.data_ptr(), y.data_ptr()))
-        pair = numba_drive.forward(job, self.eps, array_of(scale, self.dtype), array_of(offset, self.dtype))
+        pair = numba_forward.forward_in_parts(job, self.eps, array_of(scale, self.dtype), array_of(offset, self.dtype))
         if moments is not None:
             moments.reshape(2, -1)[:] = pair
         learn(self.kind, 0, channels, walk.job.loops.values, *pair, *moved)
@@ -175,10 +182,8 @@ class Training(_Lane):
             return self._gradients_of_parts(dy, x, dx, params, moments)
         before = self.kind, walk.address, dy.data_ptr(), x.data_ptr(), dx.data_ptr(), channels
         after = _address(params.scale), self.eps, id(moments), _address(d_scale), _address(d_offset)
-        if self._back is back:
-            back(*before, 0, 0, *after)
-            self._back = direct(back, (*before, 0, 0, *after))
-        share(self._back, channels, threads, before, after)
+        if share(self.compiled(BACK, walk, before, after), channels, threads, before, after):
+            return self._gradients_of_parts(dy, x, dx, params, moments)
         return dx, d_scale, d_offset
 
     def _gradients_of_parts(
@@ -188,7 +193,7 @@ class Training(_Lane):
         strides, addresses = tuple(one.stride() for one in operands), tuple(one.data_ptr() for one in operands)
         job = numba_drive.job(request.dtype, request.plan, strides, 1, addresses, torch.get_num_threads)
         mean, m2 = moments.reshape(2, -1)
-        found = numba_back.backward(job, self.eps, mean, m2, array_of(params.scale, self.dtype))
+        found = numba_back.backward_in_parts(job, self.eps, mean, m2, array_of(params.scale, self.dtype))
         return dx, *(None if one is None else torch.from_numpy(array) for one, array in zip(params, found, strict=True))
 
 
@@ -220,10 +225,6 @@ _apply = super(Function, _Train).apply  # `Function.apply` looks for functorch's
 class Evaluation(_Lane):
     """y by given statistics."""
 
-    def __init__(self, settled: Settled) -> None:
-        super().__init__(settled)
-        self._run = evaluate
-
     def __call__(
         self, x: Tensor, params: Params, state: RunningStats | None
     ) -> tuple[Tensor, RunningStats | None] | None:
@@ -237,11 +238,8 @@ class Evaluation(_Lane):
         if walk.in_one(threads):
             before = self.kind, walk.address, 0, x.data_ptr(), y.data_ptr(), self.channels
             after = _address(scale), _address(offset), self.eps, mean.data_ptr(), var.data_ptr()
-            if self._run is evaluate:
-                evaluate(*before, 0, 0, *after)
-                self._run = direct(evaluate, (*before, 0, 0, *after))
-            share(self._run, self.channels, threads, before, after)
+            share(self.compiled(EVALUATE, walk, before, after), self.channels, threads, before, after)
         else:
             job = walk.job._replace(threads=threads, addresses=(x.data_ptr(), y.data_ptr()))
-            numba_drive.evaluate(job, self.eps, *(array_of(one, self.dtype) for one in (mean, var, scale, offset)))
+            numba_forward.evaluate(job, self.eps, *(array_of(one, self.dtype) for one in (mean, var, scale, offset)))
         return y, state

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anybn.kernels import numba_back, numba_drive
+from anybn.kernels import numba_back, numba_drive, numba_forward
 from anybn.kernels.base import Request, Settled
 from anybn.kernels.portable import PORTABLE
 from anybn.kernels.thresholds import HUGE_PAGES_FROM
@@ -63,7 +63,7 @@ def _tensor(vector: Any, request: Request) -> Tensor:
 def _run_forward(request: Request, x: Tensor, params: Params, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     y = _fresh(x)
     scale, offset = _vector(params.scale, request), _vector(params.offset, request)
-    mean, m2 = numba_drive.forward(_job(request, x, y), eps, scale, offset)
+    mean, m2 = numba_forward.forward(_job(request, x, y), eps, scale, offset)
     return y, _tensor(mean, request), _tensor(m2, request)
 
 
@@ -71,7 +71,7 @@ def _run_evaluate(request: Request, x: Tensor, params: Params, mean: Tensor, var
     y = _fresh(x)
     scale, offset = _vector(params.scale, request), _vector(params.offset, request)
     statistics = _vector(mean, request), _vector(var, request)
-    numba_drive.evaluate(_job(request, x, y), eps, *statistics, scale, offset)
+    numba_forward.evaluate(_job(request, x, y), eps, *statistics, scale, offset)
     return y
 
 
@@ -101,7 +101,7 @@ def moments(request: Request, x: Tensor) -> tuple[Tensor, Tensor]:
     if not readable(x):
         _, mean, m2 = PORTABLE.moments(request, x, None)  # type: ignore[misc]
         return mean, m2
-    mean, m2 = numba_drive.moments(_job(request, x))
+    mean, m2 = numba_forward.moments(_job(request, x))
     return _tensor(mean, request), _tensor(m2, request)
 
 

@@ -29,10 +29,12 @@ def readable(x: Tensor) -> bool:
 
 def strided_like(dy: Tensor, x: Tensor) -> Tensor:
     """Return dy without history, in x's dtype, as numbers in memory."""
-    if dy.__class__ is Tensor and dy.dtype is x.dtype and dy.layout is torch.strided and not dy.is_neg():
-        return dy
-    dy = dy.detach().to(x.dtype)
-    return (dy if dy.layout == torch.strided else dy.to_dense()).resolve_neg()
+    if dy.__class__ is not Tensor or dy.dtype is not x.dtype or dy.layout is not torch.strided or dy.is_neg():
+        dy = dy.detach().to(x.dtype)
+        dy = (dy if dy.layout == torch.strided else dy.to_dense()).resolve_neg()
+    if 0 in dy.stride():  # of a sum: one number for all; the loops are for numbers side by side
+        dy = torch.empty_like(x, requires_grad=False).copy_(dy.detach())
+    return dy
 
 
 def differentiable(settled: Settled, dy: Tensor, x: Tensor, params: Params) -> list[Tensor | None]:
