@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
 _LAYOUTS: dict[str, tuple[tuple[int, ...], tuple[slice, ...]]] = {
     "channels first": ((4, 3, 40), ()),
-    "channels last": ((40, 3), ()),
+    "channels last": ((400, 3), ()),
     "channels first, strided": ((4, 3, 80), (slice(None), slice(None), slice(None, None, 2))),
     "channels last, strided": ((40, 6), (slice(None), slice(None, None, 2))),
     "channels last, sliced": ((40, 6), (slice(None), slice(3))),
