@@ -56,15 +56,16 @@ def judge(
 def _patiently(work: pool.Work, shards: Sequence[Sequence[int]], *, jobs: int, limit: float) -> Iterator[pool.Outcome]:
     """Outcomes of all `shards`; after many failures in a row the rest fails untried, for the reason of the last one."""
     left = dict(enumerate(shards))
-    failures = 0
+    failures, why = 0, None
     for outcome in pool.run(work, [(shard,) for shard in shards], jobs=jobs, limit=limit) if shards else ():
         del left[outcome.number]
-        failures = failures + 1 if outcome.failure is not None else 0
+        why = outcome.failure
+        failures = failures + 1 if why is not None else 0
         yield outcome
         if failures >= max(_PATIENCE, 2 * jobs):
             break
     if left:
-        yield from (pool.Outcome(number, None, outcome.failure) for number in left)
+        yield from (pool.Outcome(number, None, why) for number in left)
 
 
 def can_fork() -> bool:
