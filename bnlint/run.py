@@ -10,6 +10,7 @@ from bnlint.config import Config
 from bnlint.facts.collect import Text, collect, needs, outlines, read_all
 from bnlint.facts.imports import Group, Needed
 from bnlint.facts.model import FileFacts
+from bnlint.facts.parts import parts
 from bnlint.finding import Finding, Place
 from bnlint.memory import Memory, recall, remember
 from bnlint.notebook import lines_in_file
@@ -118,7 +119,9 @@ def _by_group(
     memory = recall(cache, place)
     seen = outlines(texts, memory.outlines())
     needed = needs(texts, seen)
-    groups = [group for group in needed.groups() if any(texts[number].source.reported for number in group)]
+    paths, sizes = [text.source.path for text in texts], {number: len(texts[number].data) for number in needed.numbers}
+    small = [part for group in needed.groups() for part in parts(group, paths, sizes)]
+    groups = [group for group in small if any(texts[number].source.reported for number in group)]
     rest = tuple(sorted(set(range(len(texts))) - set(needed.numbers)))
     keys = {group: key((*base, "group", *_names(texts[number] for number in group))) for group in groups}
     # Of the others nothing is known but what is in the way of reading them.
