@@ -1,40 +1,121 @@
-"""A few waiting threads for kernels that release the GIL. They sleep when there is nothing to do, and never spin."""
+"""A few waiting threads for kernels that release the GIL. They sleep when there is nothing to do, and never spin.
+
+The caller does not wait for a thread to wake up: it goes on with the tasks that nobody has begun, so that a late thread finds
+nothing left and costs nothing. Where all threads are busy with other callers, a caller does everything itself.
+"""
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 Task = Callable[[], Any]
-_pool: ThreadPoolExecutor | None = None
-_size = 0
+_idle: "deque[_Helper]" = deque()
+_helpers = 0
+
+
+class _Round:
+    """The tasks of one call, begun by whoever comes first."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.tasks, self.results = tasks, [None] * len(tasks)
+        self.begun = self.ended = 0
+        self.error: BaseException | None = None
+        self.lock, self.all_ended = threading.Lock(), threading.Lock()
+        self.all_ended.acquire()
+
+    def work(self) -> None:
+        """Do tasks until none is left that nobody has begun."""
+        while (number := self._next()) is not None:
+            try:
+                self.results[number] = self.tasks[number]()
+            except BaseException as error:
+                self.error = self.error or error
+            with self.lock:
+                self.ended += 1
+                if self.ended == len(self.tasks):
+                    self.all_ended.release()
+
+    def drop(self) -> None:
+        """Count tasks that nobody has begun (the caller was interrupted) as ended."""
+        with self.lock:
+            left = len(self.tasks) - self.begun
+            self.begun += left
+            self.ended += left
+            if left and self.ended == len(self.tasks):
+                self.all_ended.release()
+
+    def _next(self) -> int | None:
+        with self.lock:
+            if self.begun == len(self.tasks):
+                return None
+            self.begun += 1
+            return self.begun - 1
+
+
+class _Helper:
+    """A thread that sleeps until it is given a round."""
+
+    def __init__(self) -> None:
+        self.round: _Round | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        threading.Thread(target=self._loop, name="anybn", daemon=True).start()
+
+    def give(self, some: _Round) -> None:
+        """Wake up for this round."""
+        self.round = some
+        self.wake.release()
+
+    def _loop(self) -> None:
+        while True:
+            self.wake.acquire()
+            assert self.round is not None
+            self.round.work()
+            self.round = None  # what it refers to is large
+            _idle.append(self)
 
 
 def run(tasks: Sequence[Task]) -> list[Any]:
-    """Run all tasks, the first one here, and return what they return when all are done. The first exception is raised."""
+    """Run all tasks, here and on helpers, and return what they return when all are done. The first exception is raised."""
     if len(tasks) == 1:
         return [tasks[0]()]
-    waiting = [_executor(len(tasks) - 1).submit(task) for task in tasks[1:]]
+    this = _Round(tasks)
+    for helper in _some(len(tasks) - 1):
+        helper.give(this)
     try:
-        first = tasks[0]()
+        this.work()
     finally:
-        wait(waiting)  # none may still write into memory that the caller gives up
-    return [first, *(one.result() for one in waiting)]
+        this.drop()
+        this.all_ended.acquire()  # none may still write into memory that the caller gives up
+    if this.error is not None:
+        raise this.error
+    return this.results
 
 
-def _executor(threads: int) -> ThreadPoolExecutor:
-    global _pool, _size
-    if _pool is None or _size < threads:
-        _pool, _size = ThreadPoolExecutor(threads, thread_name_prefix="anybn"), threads
-    return _pool
+def _some(wanted: int) -> list[_Helper]:
+    """Return idle helpers, and new ones while there are fewer than were ever wanted at once."""
+    global _helpers
+    found = []
+    while len(found) < wanted:
+        try:
+            found.append(_idle.pop())
+        except IndexError:
+            if _helpers >= wanted:
+                break
+            _helpers += 1
+            found.append(_Helper())
+    return found
 
 
 def _forget() -> None:
     """A forked child has none of its parent's threads."""
-    global _pool, _size
-    _pool, _size = None, 0
+    global _helpers
+    _idle.clear()
+    _helpers = 0
 
 
 if hasattr(os, "register_at_fork"):

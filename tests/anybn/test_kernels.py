@@ -189,7 +189,18 @@ def test_numba_evaluation_agrees(case, var):
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 5, 1), (7, 1), (3, 4097), (5, 4097, 3), (1, 1, 1000003), (200003, 1), (70001, 3), (2, 3, 400, 401)]
+    "shape",
+    [
+        (1, 5, 1),
+        (7, 1),
+        (3, 4097),
+        (5, 4097, 3),
+        (1, 1, 2200003),
+        (2200003, 1),
+        (70001, 3),
+        (70001, 31),
+        (2, 3, 700, 701),
+    ],
 )
 @pytest.mark.parametrize("threads", [1, 2])
 def test_odd_sizes_and_threads(shape, threads):

@@ -92,7 +92,7 @@ def test_without_any_writable_directory_it_still_compiles():
 
 def test_many_threads_may_call_at_once():
     """Calls from several Python threads do not disturb each other."""
-    x = np.random.default_rng(0).normal(size=(16, 32, 40, 40)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(16, 32, 80, 80)).astype(np.float32)
     wanted, _ = anybn.batch_norm(x, training=True)
     found = [None] * 6
 
@@ -120,12 +120,47 @@ def test_the_pool_raises_what_a_task_raises():
     assert sorted(done) == [1, 2]
 
 
+def test_results_come_in_the_order_of_the_tasks():
+    """Whoever does a task; also with more tasks than threads, and from several callers at once."""
+    found = {}
+
+    def call(k):
+        found[k] = run([lambda i=i: (k, i) for i in range(50)])
+
+    callers = [threading.Thread(target=call, args=(k,)) for k in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert found == {k: [(k, i) for i in range(50)] for k in range(4)}
+
+
+def test_an_interrupted_caller_waits_for_what_has_begun_only():
+    """Tasks that nobody has begun are dropped; none is left at work in memory that the caller gives up."""
+    began, go = threading.Event(), threading.Event()
+    done = []
+
+    def slow():
+        began.set()
+        go.wait(10)
+        done.append("slow")
+
+    def interrupt():
+        began.wait(10)
+        threading.Timer(0.1, go.set).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([slow, interrupt])
+    assert done == ["slow"]
+
+
 FORKS = """
 import os
 import numpy as np
 import anybn
 
-x = np.random.default_rng(0).normal(size=(8, 32, 80, 80)).astype(np.float32)
+x = np.random.default_rng(0).normal(size=(8, 32, 100, 100)).astype(np.float32)
 wanted, _ = anybn.batch_norm(x, training=True)
 child = os.fork()
 y, _ = anybn.batch_norm(x, training=True)

@@ -178,7 +178,7 @@ def test_threads_share_a_large_input(library, axis, threads):
     """From some size on two threads work, by channels or by rows; the numbers are the same."""
     import numba
 
-    shape = (16, 40, 30, 31) if axis == 1 else (16, 30, 31, 40)
+    shape = (16, 40, 60, 62) if axis == 1 else (16, 60, 62, 40)
     x, params, state = make(library, shape, axis)
     before = numba.get_num_threads()
     if library is not np:
