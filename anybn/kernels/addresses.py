@@ -28,6 +28,12 @@ def memory(typing: Any, array: Any) -> Any:
 
 
 @intrinsic
+def keep(typing: Any, array: Any) -> Any:
+    """Nothing, but a use of the array: Numba frees one after its last use, and an address from `memory` is none."""
+    return types.none(array), lambda context, builder, signature, args: context.get_dummy_value()
+
+
+@intrinsic
 def pointer(typing: Any, kind: Any, address: Any) -> Any:
     """An address as a pointer to numbers of the type of the array ``kind``, which is never looked at."""
 

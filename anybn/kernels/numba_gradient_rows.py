@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from anybn.kernels.addresses import memory, pointer, row_start
+from anybn.kernels.addresses import keep, memory, pointer, row_start
 from anybn.kernels.compiled import compile_cached, inlined
 from anybn.kernels.numba_gradient import gradient_finish, overflown
 from anybn.kernels.numba_planes import ZERO
@@ -132,6 +132,7 @@ def gradient_apply_rows(kind, dy, x, dx, dy_strides, x_strides, dx_strides, inne
         start, at = row_start(dy_strides, inner_rows, end, 0), row_start(x_strides, inner_rows, end, 0)
         places = (start, at, row_start(dx_strides, inner_rows, end, 0))
         _apply_rows(gradient, data, result, places, inner, count, channels, coefficients, width)
+    keep(line)
 
 
 @compile_cached
@@ -140,6 +141,7 @@ def gradient_apply_packed(kind, dy, x, dx, rows, line):
     width, lines = line.size // 4, padded(line, 4)
     gradient, data, result, period = pointer(kind, dy), pointer(kind, x), pointer(kind, dx), lines.size // 4 - LANES
     _apply_flat(gradient, data, result, rows[0] * width, rows[1] * width, memory(lines), period)
+    keep(lines)
 
 
 @inlined

@@ -9,7 +9,7 @@ partial sums of sixteen channels stay in registers, in the computing type, and a
 
 import numpy as np
 
-from anybn.kernels.addresses import memory, pointer, row_start
+from anybn.kernels.addresses import keep, memory, pointer, row_start
 from anybn.kernels.compiled import compile_cached, inlined
 from anybn.kernels.simd import (
     LANES,
@@ -159,6 +159,7 @@ def apply_rows(kind, x, y, x_strides, y_strides, inner_rows, channels, rows, lin
         end -= count
         at, to = row_start(x_strides, inner_rows, end, 0), row_start(y_strides, inner_rows, end, 0)
         _apply_rows(source, result, at, to, x_strides[2], y_strides[2], count, channels, coefficients, width)
+    keep(line)
 
 
 @compile_cached
@@ -167,3 +168,4 @@ def apply_packed(kind, x, y, rows, line):
     width, lines = line.size // 3, padded(line, 3)
     period = lines.size // 3 - LANES
     _apply_flat(pointer(kind, x), pointer(kind, y), rows[0] * width, rows[1] * width, memory(lines), period)
+    keep(lines)
