@@ -155,6 +155,34 @@ def test_an_interrupted_caller_waits_for_what_has_begun_only():
     assert done == ["slow"]
 
 
+FREED = """
+import numpy as np
+import anybn
+
+rng = np.random.default_rng(0)
+for shape in ((1000, 3), (300, 16), (100, 70), (20, 3, 8, 8), (4, 64, 14, 14)):
+    x, dy = rng.normal(size=(2, *shape)).astype(np.float32)
+    params = anybn.Params(np.ones(shape[1], np.float32), np.zeros(shape[1], np.float32))
+    found = []
+    for kernel in ("numba", "portable"):
+        with anybn.kernels.use(kernel):
+            y, state = anybn.batch_norm(x, params, anybn.RunningStats(np.zeros(shape[1], np.float32), np.ones(shape[1], np.float32)), training=True)
+            found.append((y, *state[:2], anybn.batch_norm(x, params, state, training=False)[0]))
+            found[-1] += tuple(anybn.batch_norm_backward(dy, x, params, training=True))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+"""
+
+
+def test_no_memory_is_read_after_it_was_freed():
+    """Python's debugging allocator overwrites what is freed: results stay what they are."""
+    environment = os.environ | {"PYTHONMALLOC": "debug"}
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], capture_output=True, text=True, timeout=240, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 FORKS = """
 import os
 import numpy as np
