@@ -99,7 +99,7 @@ def run(tasks: Sequence[Task]) -> list[Any]:
 def _some(wanted: int) -> list[_Helper]:
     """Return idle helpers, and new ones while there are fewer than were ever wanted at once."""
     global _helpers
-    found = []
+    found: list[_Helper] = []
     while len(found) < wanted:
         try:
             found.append(_idle.pop())

@@ -3,7 +3,7 @@
 import pytest
 
 from bnlint.frameworks import torch as table
-from bnlint.project.torch.layers import external, zoo_of
+from bnlint.project.torch.outside import external, zoo_of
 from bnlint.project.torch.words import Vocabulary, parts
 
 

@@ -5,7 +5,7 @@ from zlib import crc32
 from bnlint.facts import model as m
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External
-from bnlint.project.torch.layers import zoo_of
+from bnlint.project.torch.outside import zoo_of
 from bnlint.project.torch.settling import spoken
 from bnlint.project.torch.states import ENTRY, NOBODY, UNKNOWN, Atom, Loc, Locs, capped, doubt, join
 from bnlint.project.torch.switches import Switches, is_constant

@@ -4,8 +4,8 @@ from bnlint.facts import model as m
 from bnlint.facts.walk import dotted, walk
 from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.layers import Holding
 from bnlint.project.torch.machine import Machine
+from bnlint.project.torch.outside import Holding
 from bnlint.project.torch.states import Mark
 from bnlint.project.torch.summary import Step, Use
 from bnlint.project.torch.verdicts import Confidence, Verdict, Verdicts, how, is_no_grad, words_of

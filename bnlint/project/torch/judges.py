@@ -7,8 +7,8 @@ from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.frozen import freeze_undone, frozen_weights_only, quiet_part
-from bnlint.project.torch.layers import Holding
 from bnlint.project.torch.machine import Machine
+from bnlint.project.torch.outside import Holding
 from bnlint.project.torch.states import Atom
 from bnlint.project.torch.summary import Step, Use
 from bnlint.project.torch.verdicts import Confidence, Judge, Verdict, Verdicts, how, is_no_grad, words_of

@@ -1,38 +1,19 @@
 """Does a network behave differently in training and evaluation: which layers with a mode does it hold?"""
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import children
 from bnlint.frameworks import torch as table
 from bnlint.project.calls import Calls
-from bnlint.project.names import Definition, External, Names, Value
+from bnlint.project.names import Definition, External, Names, Parameter, Value
 from bnlint.project.scopes import Scope
+from bnlint.project.torch.outside import NOTHING, UNKNOWN, Holding, external, is_module_name, is_plain, last_name
 
-ANY = "any"  # one of a module's networks, chosen by name: see registries
+_CALLERS = 8  # of a class, looked at for what they give to a parameter
+_HANDED_ON = 4  # times that an argument may be another parameter
 _ASKED_ONLY = ("isinstance", "issubclass", "hasattr", "type")
-
-
-class Holding(NamedTuple):
-    """What a network holds: `sensitive` yes, no or maybe; the first layer found, and whether one is a batch norm."""
-
-    sensitive: Literal["yes", "no", "maybe"]
-    layer: str = ""
-    batch_norm: bool = False
-
-    def __or__(self, other: object) -> "Holding":
-        assert isinstance(other, Holding)
-        sure = "yes" in (self.sensitive, other.sensitive)
-        both = self.sensitive == other.sensitive == "no"
-        verdict: Literal["yes", "no", "maybe"] = "yes" if sure else "no" if both else "maybe"
-        norm = self if self.batch_norm or not other.batch_norm else other
-        layer = norm.layer if norm.batch_norm else self.layer or other.layer
-        return Holding(verdict, layer, self.batch_norm or other.batch_norm)
-
-
-NOTHING = Holding("no")
-UNKNOWN = Holding("maybe")
 
 
 class Layers:
@@ -41,7 +22,7 @@ class Layers:
     def __init__(self, names: Names, calls: Calls) -> None:
         self.names = names
         self.calls = calls
-        self._held: dict[tuple[str, int], Holding] = {}
+        self._held: dict[tuple[str, int, bool], Holding] = {}
         self._module: dict[tuple[str, int], bool] = {}
 
     def is_module(self, cls: Definition) -> bool:
@@ -65,34 +46,71 @@ class Layers:
             found |= self._mention(node, scope)
         return found
 
-    def _definition(self, made: Definition) -> Holding:
-        if made.key not in self._held:
-            self._held[made.key] = NOTHING  # a class that mentions itself adds nothing
-            self._held[made.key] = self._look(made)
-        return self._held[made.key]
+    def _definition(self, made: Definition, *, handed: bool = False) -> Holding:
+        key = (*made.key, handed)
+        if key not in self._held:
+            self._held[key] = NOTHING  # a class that mentions itself adds nothing
+            self._held[key] = self._look(made, handed)
+        return self._held[key]
 
-    def _look(self, made: Definition) -> Holding:
+    def _look(self, made: Definition, handed: bool) -> Holding:
         if isinstance(made.node, m.Function):
-            return self._body(made)
+            return self._body(made, handed)
         found = NOTHING
         for ancestor in self.names.ancestors(made):
             if isinstance(ancestor, Definition):
-                found |= self._body(ancestor)
+                found |= self._body(ancestor, handed)
             elif ancestor.name in table.MODE_LAYERS:
-                found |= Holding("yes", _last(ancestor.name), ancestor.name in table.BATCH_NORMS)
+                found |= Holding("yes", last_name(ancestor.name), ancestor.name in table.BATCH_NORMS)
             elif not is_plain(ancestor.name):
                 found |= UNKNOWN
         return found
 
-    def _body(self, made: Definition) -> Holding:
+    def _body(self, made: Definition, handed: bool) -> Holding:
         found = NOTHING
         for scope in self._scopes_below(made.scope):
             for node in _mentions(scope.block):
                 found |= self._mention(node, scope)
             for param in getattr(scope.node, "params", ()):
                 if param.default is not None:
-                    found |= self._mention(param.default, made.scope.parent or scope)
+                    found |= self._defaulted(param, scope, made.scope.parent or scope, handed)
         return found
+
+    def _defaulted(self, param: m.Param, scope: Scope, home: Scope, handed: bool) -> Holding:
+        """``norm=nn.BatchNorm2d``: a layer, unless every caller gives something and none of it is known to be one.
+
+        Who calls a class that is `handed` on (``block=Block``) is not known, nor what is given to it.
+        """
+        assert param.default is not None
+        held, function = self._mention(param.default, home), self.calls.function_of(scope)
+        if held.sensitive != "yes" or function is None:
+            return held
+        passed = self.calls.passed(function, param.name)
+        if not passed or any(not one.explicit or not one.known for one in passed):
+            return UNKNOWN if handed and not passed else held
+        given = (self._argument(one.value.expr, one.value.scope) for one in passed[:_CALLERS] if one.value is not None)
+        return held if any(one.sensitive == "yes" for one in given) else UNKNOWN
+
+    def _argument(self, expr: m.Expr, scope: Scope) -> Holding:
+        """What an argument holds; a parameter that is handed on holds its default."""
+        for _ in range(_HANDED_ON):
+            if isinstance(expr, m.Call):
+                return self.of_expression(expr, scope)
+            meaning = self.names.resolve(expr, scope)
+            if isinstance(meaning, Parameter) and meaning.param.default is not None:
+                return self._handed_on(meaning.param, meaning.scope)
+            if isinstance(meaning, Value):
+                expr, scope = meaning.expr, meaning.scope
+            else:
+                break
+        return self._mention(expr, scope)
+
+    def _handed_on(self, param: m.Param, scope: Scope) -> Holding:
+        key = (scope.path, param.default.at if param.default is not None else -1, True)
+        if key not in self._held:
+            self._held[key] = UNKNOWN  # a function that calls itself
+            self._held[key] = self._defaulted(param, scope, scope.parent or scope, False)
+        return self._held[key]
 
     def _scopes_below(self, scope: Scope) -> Iterator[Scope]:
         yield scope
@@ -134,7 +152,7 @@ class Layers:
 
     def _variable(self, value: Value) -> Holding:
         """What the expression holds that a variable was given; looked at once."""
-        key = (value.scope.path, -2 - value.expr.at)
+        key = (value.scope.path, -2 - value.expr.at, False)
         if key not in self._held:
             self._held[key] = NOTHING
             self._held[key] = self.of_expression(value.expr, value.scope)
@@ -142,76 +160,9 @@ class Layers:
 
     def _own(self, meaning: Definition, *, call: m.Call | None) -> Holding:
         if isinstance(meaning.node, m.Class):
-            return self._definition(meaning) if self.is_module(meaning) else NOTHING
+            return self._definition(meaning, handed=call is None) if self.is_module(meaning) else NOTHING
         builds = call is not None and not _is_plain_helper(meaning)
         return self._definition(meaning) if builds else NOTHING
-
-
-def external(name: str, call: m.Call | None) -> Holding:
-    """What something outside the project holds, by its full name."""
-    if name in table.MODE_LAYERS:
-        off = call is not None and table.MODE_LAYERS[name] == "dropout" and _is_zero(call, 0, "p")
-        return NOTHING if off else Holding("yes", _last(name), name in table.BATCH_NORMS)
-    if name in table.INSTANCE_NORMS:
-        tracks = call is not None and any(a.keyword == "track_running_stats" and _truth(a.value) for a in call.args)
-        return Holding("yes", _last(name)) if tracks else NOTHING
-    if name in table.ALWAYS_ON_DROPOUTS or name in table.FUNCTIONAL_BATCH_NORM:
-        return Holding("yes", f"F.{_last(name)}", "batch_norm" in name)
-    if name.startswith("torch.nn.") and _last(name) in table.DROPOUT_ARGUMENT:
-        return _with_dropout_argument(name, call)
-    if name.startswith("torch."):
-        return _hub(name)
-    zoo = zoo_of(name)
-    if zoo is not None:
-        known = "" if _last(name) == ANY else _last(name)
-        return Holding("yes", known, zoo.holds) if zoo.holds else UNKNOWN
-    return UNKNOWN if call is not None and _last(name)[:1].isupper() and not is_plain(name) else NOTHING
-
-
-def zoo_of(name: str) -> table.Zoo | None:
-    """The zoo that a function comes from; None for those that make no network."""
-    last = _last(name)
-    if last in table.NOT_NETWORKS or last.endswith("_Weights"):
-        return None
-    fitting = [zoo for zoo in table.ZOOS if name.startswith(zoo.prefix)]
-    zoo = max(fitting, key=lambda z: len(z.prefix), default=None)
-    if zoo is not None and zoo.prefix == "transformers.":
-        return zoo if ".from_pretrained" in name and not _is_no_model(name) else None
-    return zoo
-
-
-def _is_no_model(name: str) -> bool:
-    return any(word in name for word in ("Tokenizer", "Processor", "Config", "FeatureExtractor"))
-
-
-def _hub(name: str) -> Holding:
-    return UNKNOWN if name in {"torch.hub.load", "torch.load", "torch.jit.load"} else NOTHING
-
-
-def _with_dropout_argument(name: str, call: m.Call | None) -> Holding:
-    position, default = table.DROPOUT_ARGUMENT[_last(name)]
-    given: m.Expr | None = None
-    if call is not None:
-        given = next((a.value for a in call.args if a.keyword == "dropout"), None)
-        plain = [a for a in call.args if a.keyword is None and not a.star]
-        given = plain[position].value if given is None and len(plain) > position else given
-    if given is None:
-        return Holding("yes", _last(name)) if default else NOTHING
-    return NOTHING if isinstance(given, m.Const) and not given.value else Holding("yes", _last(name))
-
-
-def is_module_name(name: str) -> bool:
-    """Whether a class of this full name is a torch module."""
-    if name in table.MODULE_BASES or name in table.MODE_LAYERS or name.startswith("torch.nn.modules."):
-        return True
-    if name.startswith("torch.nn."):
-        return _last(name)[:1].isupper() and "." not in name.removeprefix("torch.nn.")
-    return _last(name) in {"LightningModule", "PreTrainedModel", "BaseModule"} or zoo_of(name) is not None
-
-
-def is_plain(name: str) -> bool:
-    """Whether what has this name certainly holds nothing with a mode: torch's own other layers, builtins."""
-    return name.startswith(("torch.", "abc.", "typing.", "collections.", "math.", "numpy.", "argparse.", "pathlib."))
 
 
 def _mentions(root: Any) -> Iterator[m.Expr]:
@@ -250,19 +201,3 @@ def _looks_like_layer(func: m.Expr) -> bool:
 def _is_plain_helper(function: Definition) -> bool:
     parent = function.scope.parent
     return parent is not None and isinstance(parent.node, m.Class)
-
-
-def _is_zero(call: m.Call, position: int, keyword: str) -> bool:
-    plain = [a for a in call.args if a.keyword is None]
-    given = next((a.value for a in call.args if a.keyword == keyword), None)
-    if given is None and len(plain) > position:
-        given = plain[position].value
-    return isinstance(given, m.Const) and given.value == 0 and given.value is not False
-
-
-def _truth(expr: m.Expr) -> bool:
-    return isinstance(expr, m.Const) and expr.value is True
-
-
-def _last(name: str) -> str:
-    return name.rsplit(".", 1)[-1]

@@ -7,7 +7,8 @@ from bnlint.facts import model as m
 from bnlint.facts.walk import calls, dotted, walk
 from bnlint.frameworks import torch as table
 from bnlint.project.names import Definition, External, Names
-from bnlint.project.torch.layers import Holding, Layers
+from bnlint.project.torch.layers import Layers
+from bnlint.project.torch.outside import Holding
 
 _KEEPS = (2, 2)  # from here on a mode that was set by hand stays
 

@@ -10,7 +10,8 @@ from bnlint.project.calls import Calls
 from bnlint.project.names import Definition, External, Names, Parameter
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.families import Families
-from bnlint.project.torch.layers import UNKNOWN, Holding, Layers, is_plain
+from bnlint.project.torch.layers import Layers
+from bnlint.project.torch.outside import UNKNOWN, Holding, is_plain
 from bnlint.project.torch.states import Loc, Locs
 from bnlint.project.torch.words import parts
 

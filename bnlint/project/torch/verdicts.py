@@ -8,8 +8,8 @@ from bnlint.facts import model as m
 from bnlint.project.calls import own_nodes
 from bnlint.project.names import Definition, External, Parameter
 from bnlint.project.scopes import Scope
-from bnlint.project.torch.layers import Holding, is_module_name, zoo_of
 from bnlint.project.torch.machine import Machine
+from bnlint.project.torch.outside import Holding, is_module_name, zoo_of
 from bnlint.project.torch.programs import Programs
 from bnlint.project.torch.states import Atom
 from bnlint.project.torch.summary import Step, Use
