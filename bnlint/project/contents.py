@@ -48,12 +48,12 @@ def join(contents: Iterable[Content]) -> Content:
 
 
 def either(contents: Iterable[Content]) -> Content:
-    """What is held by one of several models: certain if each that can be looked into holds something."""
+    """What is held by one of several models: certain if each holds something; one that cannot be looked into may be any."""
     parts = list(contents)
     if not parts:
         return UNKNOWN
     joined = join(parts)
-    if all(part.held or not part.known for part in parts):
+    if all(part.held for part in parts):
         return joined
     return Content(tuple(h._replace(sure=False) for h in joined.held), joined.known)
 
@@ -162,7 +162,8 @@ class Contents:
         passed = self.calls.passed(function, parameter.param.name) if function is not None else []
         given = [one.value for one in passed if one.value is not None and not _is_none(one.value.expr)]
         parts = [self.of(value.expr, value.scope, depth + 1) for value in given]
-        return join([*parts, *([] if given and len(given) == len(passed) else [UNKNOWN])])
+        hidden = not given or len(given) != len(passed)
+        return join([either(parts), *([UNKNOWN] if hidden else [])])
 
     def _function(self, scope: Scope) -> Definition | None:
         if not isinstance(scope.node, m.Function):

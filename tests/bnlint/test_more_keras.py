@@ -121,3 +121,39 @@ def test_layers_that_do_something_only_in_training_count(layer, found):
 def test_a_model_that_nobody_can_look_into_says_nothing(make):
     """What it holds is not known."""
     assert reported("import somewhere\n", make, "") == []
+
+
+WRAPPED = """
+import tensorflow as tf
+from tensorflow.keras import Sequential, layers
+
+
+class Wrapper:
+    def __init__(self, model):
+        self.model = model
+
+
+def classifier():
+    return Wrapper(Sequential([layers.BatchNormalization(), layers.Dense(1)]))
+
+
+class Agent:
+    def __init__(self, policy, optimizer):
+        self._wrapped = Wrapper({given})
+        self._optimizer = optimizer
+
+    def learn(self, x, y):
+        weights = self._wrapped.model.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self._wrapped.model(x) - y) ** 2)
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [("policy.create_model()", []), ("Sequential([layers.BatchNormalization()])", ["BN202"])]
+)
+def test_what_others_put_into_a_wrapper_says_nothing_of_ours(given, found):
+    """A class that holds any model: one that cannot be looked into may hold nothing with a mode."""
+    text = WRAPPED.format(given=given)
+    assert [code for _, _, code in found_in({"agent.py": text}, RULES, Config(jobs=-1))] == found
