@@ -3,6 +3,7 @@
 import argparse
 import gc
 import json
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         results["scaling"] = {
             axis: [_measure(case, "forward", seconds / 4) for case in row] for axis, row in cases.SCALING.items()
         }
+        results["threads"] = _threads(seconds / 2)
+        _set_threads(chosen.threads)
     results["error"] = {"means": list(accuracy.MEANS), "y": accuracy.errors()}
     results["memory"] = memory.peaks()
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
 
         draw(results, chosen.figure)
     return 0
+
+
+def _threads(seconds: float) -> dict[str, list[Row]]:
+    """Each library with so many threads of its own: {number of threads: rows}."""
+    found: dict[str, list[Row]] = {}
+    for threads in sorted({1, 2, os.cpu_count() or 1} & set(range(1, (os.cpu_count() or 1) + 1))):
+        _set_threads(threads)
+        print(f"{threads} thread(s)")
+        found[str(threads)] = [
+            _measure(case, op, seconds) for case in cases.THREADED for op in ("forward", "forward+backward")
+        ]
+    return found
 
 
 def _set_threads(threads: int) -> None:

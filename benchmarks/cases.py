@@ -49,6 +49,17 @@ SCALING = {
     "dtype": tuple(Case((16, 64, 28, 28), 1, "NCHW", dtype) for dtype in ("float16", "float32", "float64")),
 }
 
+# Large, of middling size and small, in each layout: where the hand-over to a second thread pays and where it cannot
+THREADED = (
+    Case((64, 64, 56, 56), 1, "NCHW"),
+    Case((32, 256, 14, 14), 1, "NCHW"),
+    Case((32, 16, 8, 8), 1, "NCHW"),
+    Case((64, 56, 56, 64), -1, "NHWC"),
+    Case((32, 14, 14, 256), -1, "NHWC"),
+    Case((4096, 1024), 1, "NC"),
+    Case((256, 64), 1, "NC"),
+)
+
 
 class Data(NamedTuple):
     """x, dy and the parameters of a case, in NumPy."""

@@ -31,6 +31,7 @@ PAGES = (
     Generated("docs/which-batch-norm.md", pages.which_batch_norm),
     Generated("docs/kernels.md", pages.kernels),
     Generated("docs/scaling.md", pages.scaling),
+    Generated("docs/speed.md", pages.speed),
     Generated("docs/configuration.md", pages.configuration),
     Generated("docs/command-line.md", pages.command_line),
     Generated("docs/tutorial.md", tutorial.tutorial),

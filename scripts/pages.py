@@ -115,6 +115,17 @@ def scaling() -> dict[str, str]:
     return {"docs/scaling.md": template.read_text("utf-8").replace("{{ table }}", text)}
 
 
+def speed() -> dict[str, str]:
+    """The page of what was measured on a CPU: speed beside error and memory."""
+    root = Path(__file__).parent.parent
+    sys.path.insert(0, str(root))
+    from benchmarks.report import filled
+
+    template = Path(__file__).parent / "templates/speed.md"
+    results = json.loads((root / "benchmarks/results/cpu.json").read_text("utf-8"))
+    return {"docs/speed.md": filled(template.read_text("utf-8"), results)}
+
+
 def kernels() -> dict[str, str]:
     """The kernel table, in the order in which it is asked."""
     from anybn.kernels.table import OWN

@@ -14,6 +14,7 @@ pytest.importorskip("numpy")
 from benchmarks.__main__ import as_row  # noqa: E402
 from benchmarks.headline import MARKED, markdown  # noqa: E402
 from benchmarks.measure import Time, side_by_side  # noqa: E402
+from benchmarks.report import filled  # noqa: E402
 
 RESULTS = {
     "machine": {"processor": "Test CPU", "threads": 1, "versions": {"torch": "2.0"}},
@@ -67,3 +68,14 @@ def test_only_the_text_between_the_marks_changes(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert bare.read_text("utf-8") == "nothing\n"
+
+
+def test_the_page_has_each_row_and_what_a_thread_brings():
+    """Microseconds in the order of the columns; ratios with each number of threads, and ours with one over ours with all."""
+    one, two = ({"torch": Time(t, t, 0), "anybn torch": Time(o, o, 0)} for t, o in ((6e-6, 2e-6), (4e-6, 1e-6)))
+    found = {count: [as_row("NC 8x8 float32", "forward", times)] for count, times in (("1", one), ("2", two))}
+    assert filled("{{ threads }}", RESULTS | {"threads": found}).endswith(
+        "| NC 8x8 | forward | 3.0 × | 4.0 × | 2.0 × |"
+    )
+    row = as_row("NC 8x8 float32", "forward", one)
+    assert filled("{{ forward }}", RESULTS | {"main": [row]}).endswith("| NC 8x8 | 2 | 6 |")
