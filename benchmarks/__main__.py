@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _threads(seconds: float) -> dict[str, list[Row]]:
     """Each library with so many threads of its own: {number of threads: rows}."""
     found: dict[str, list[Row]] = {}
-    for threads in sorted({1, 2, os.cpu_count() or 1} & set(range(1, (os.cpu_count() or 1) + 1))):
+    cores = os.cpu_count() or 1
+    for threads in sorted({1, min(2, cores), cores}):
         _set_threads(threads)
         print(f"{threads} thread(s)")
         found[str(threads)] = [

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bnlint.rules._base import Meta
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # for the benchmarks, which are not installed
+
 FAMILIES = {
     "1": ("mode", "Is the model in the right mode?"),
     "2": ("flag", "Does the training flag arrive?"),
@@ -101,11 +104,9 @@ def which_batch_norm() -> dict[str, str]:
 
 def scaling() -> dict[str, str]:
     """The page of costs over processes, with the measured table if there is one."""
-    root = Path(__file__).parent.parent
-    sys.path.insert(0, str(root))
     from benchmarks.processes import table
 
-    results, text = root / "benchmarks/results/processes.json", "No table is kept here yet."
+    results, text = ROOT / "benchmarks/results/processes.json", "No table is kept here yet."
     if results.exists():
         found = json.loads(results.read_text("utf-8"))
         machine = found["machine"]
@@ -117,12 +118,10 @@ def scaling() -> dict[str, str]:
 
 def speed() -> dict[str, str]:
     """The page of what was measured on a CPU: speed beside error and memory."""
-    root = Path(__file__).parent.parent
-    sys.path.insert(0, str(root))
     from benchmarks.report import filled
 
     template = Path(__file__).parent / "templates/speed.md"
-    results = json.loads((root / "benchmarks/results/cpu.json").read_text("utf-8"))
+    results = json.loads((ROOT / "benchmarks/results/cpu.json").read_text("utf-8"))
     return {"docs/speed.md": filled(template.read_text("utf-8"), results)}
 
 

@@ -1,13 +1,9 @@
 """Generated parts of files that are otherwise written by hand: the text between two marks."""
 
 import re
-import sys
 from itertools import groupby
-from pathlib import Path
 
-from pages import FAMILIES
-
-ROOT = Path(__file__).resolve().parent.parent
+from pages import FAMILIES, ROOT
 
 
 def between(path: str, marks: str, text: str) -> dict[str, str]:
@@ -33,7 +29,6 @@ def readme() -> dict[str, str]:
     """README.md with the headline ratios of the benchmark's results."""
     import json
 
-    sys.path.insert(0, str(ROOT))
     from benchmarks.headline import RESULTS, markdown
 
     return between("README.md", "speed", markdown(json.loads(RESULTS.read_text("utf-8"))))

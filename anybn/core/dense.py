@@ -36,6 +36,16 @@ class Statistics(NamedTuple):
     m2: Array
 
 
+class _Block(NamedTuple):
+    """A place in the matrix; ``number`` is that of its row of blocks, ``values`` says which values of a spread belong to it."""
+
+    number: int
+    rows: slice
+    channels: slice
+    columns: slice
+    values: slice
+
+
 class _Cut(NamedTuple):
     """Rows of (side, channels, inner) values, and how to walk them."""
 
@@ -59,14 +69,15 @@ class _Cut(NamedTuple):
         channels = self.channels if self.side > 1 else min(self.channels, max(1, values // self.inner))
         return min(self.rows, _CHUNK, max(1, _BLOCK // (self.side * channels * self.inner))), channels
 
-    def blocks(self) -> Iterator[tuple[int, slice, slice, slice]]:
-        """Yield the number of a block's row of blocks, its rows, its channels and its columns, in the order of memory."""
-        height, width = self.tile
+    def blocks(self) -> Iterator[_Block]:
+        """Yield the blocks in the order of memory."""
+        (height, width), factor = self.tile, self.side * self.inner
         for number, top in enumerate(range(0, self.rows, height)):
             for left in range(0, self.channels, width):
-                chosen = slice(left, min(left + width, self.channels))
-                factor = self.side * self.inner
-                yield number, slice(top, top + height), chosen, slice(chosen.start * factor, chosen.stop * factor)
+                channels = slice(left, min(left + width, self.channels))
+                columns = slice(channels.start * factor, channels.stop * factor)
+                values = channels if self.inner >= _PLAIN else columns
+                yield _Block(number, slice(top, top + height), channels, columns, values)
 
     def open(self, xp: Namespace, block: Array) -> Array:
         """Return a view against which `spread` broadcasts."""
@@ -84,44 +95,43 @@ class _Sums:
     """Sums of blocks, which are added up in float64 at the end."""
 
     def __init__(self, xp: Namespace, cut: _Cut, dtype: object) -> None:
-        self.xp, self.cut = xp, cut
-        height, self.size = cut.tile[0], cut.inner // (cut.parts or 1)
-        self.ones = xp.ones(self.size if cut.parts else height, dtype=dtype)
-        shape = (
-            (cut.rows, cut.channels, cut.parts)
-            if cut.parts
-            else (-(-cut.rows // height), cut.side * cut.channels * cut.inner)
-        )
-        self.found = xp.empty(shape, dtype=dtype)
-        self.spare = None if cut.parts else xp.empty((height, cut.side * cut.tile[1] * cut.inner), dtype=dtype)
+        self.xp, self.cut, self.parts = xp, cut, cut.parts
+        height, width = cut.tile
+        if self.parts:
+            self.ones = xp.ones(cut.inner // self.parts, dtype=dtype)
+            self.found = xp.empty((cut.rows, cut.channels, self.parts), dtype=dtype)
+            return
+        factor = cut.side * cut.inner
+        self.ones = xp.ones(height, dtype=dtype)
+        self.found = xp.empty((-(-cut.rows // height), cut.channels * factor), dtype=dtype)
+        self.spare = xp.empty((height, width * factor), dtype=dtype)
 
-    def add(self, block: Array, at: tuple[int, slice, slice, slice]) -> None:
+    def add(self, values: Array, at: _Block) -> None:
         """Note a block's sums."""
-        number, rows, channels, columns = at
-        if self.spare is None:
-            self.xp.matmul(self._planes(block), self.ones, out=self.found[rows, channels])
+        if self.parts:
+            self.xp.matmul(self._planes(values), self.ones, out=self.found[at.rows, at.channels])
         else:
-            self.xp.matmul(self.ones[: block.shape[0]], block, out=self.found[number, columns])
+            self.xp.matmul(self.ones[: values.shape[0]], values, out=self.found[at.number, at.columns])
 
-    def add_squares(self, block: Array, at: tuple[int, slice, slice, slice]) -> None:
+    def add_squares(self, values: Array, at: _Block) -> None:
         """Note the sums of a block's squares."""
-        if self.spare is None:
-            planes = self._planes(block)
-            self.xp.vecdot(planes, planes, out=self.found[at[1], at[2]])
+        if self.parts:
+            planes = self._planes(values)
+            self.xp.vecdot(planes, planes, out=self.found[at.rows, at.channels])
         else:
-            spare = self.spare[: block.shape[0], : block.shape[1]]
-            self.add(self.xp.multiply(block, block, out=spare), at)
+            spare = self.spare[: values.shape[0], : values.shape[1]]
+            self.add(self.xp.multiply(values, values, out=spare), at)
 
     def total(self) -> Array:
         """Return the sums per channel, in float64."""
         xp, cut = self.xp, self.cut
-        if cut.parts:
+        if self.parts:
             return xp.sum(self.found, axis=(0, 2), dtype=xp.float64)
         each = xp.sum(self.found, axis=0, dtype=xp.float64)
         return xp.sum(xp.reshape(each, (cut.side, cut.channels, cut.inner)), axis=(0, 2))
 
     def _planes(self, block: Array) -> Array:
-        return self.xp.reshape(block, (block.shape[0], -1, self.cut.parts, self.size))
+        return self.xp.reshape(block, (block.shape[0], -1, self.parts, self.ones.shape[0]))
 
 
 @contextmanager
@@ -159,7 +169,7 @@ def _forward(xp: Namespace, cut: _Cut, x: Array, out: Array, params: Params, eps
     count = cut.rows * cut.side * cut.inner
     sums = _Sums(xp, cut, x.dtype)
     for at in cut.blocks():
-        sums.add(x[at[1], at[3]], at)
+        sums.add(x[at.rows, at.columns], at)
     mean = xp.astype(sums.total() / count, x.dtype)
     rest, m2 = _subtract(xp, cut, x, mean, out, sums)
     mean = mean + rest
@@ -178,11 +188,10 @@ def _forward(xp: Namespace, cut: _Cut, x: Array, out: Array, params: Params, eps
 def _subtract(xp: Namespace, cut: _Cut, x: Array, mean: Array, out: Array, sums: _Sums) -> tuple[Array, Array]:
     """Write ``x - mean`` into out; return, per channel, the mean that is left and the sum of squares."""
     spread, squares = cut.spread(xp, mean), _Sums(xp, cut, x.dtype)
-    per = slice(2, 3) if cut.inner >= _PLAIN else slice(3, 4)
     for at in cut.blocks():
-        place = at[1], at[3]
+        place = at.rows, at.columns
         d = out[place]
-        xp.subtract(cut.open(xp, x[place]), spread[at[per]], out=cut.open(xp, d))
+        xp.subtract(cut.open(xp, x[place]), spread[at.values], out=cut.open(xp, d))
         sums.add(d, at)
         squares.add_squares(d, at)
     return sums.total() / (cut.rows * cut.side * cut.inner), squares.total()
@@ -195,11 +204,10 @@ def _scale(xp: Namespace, cut: _Cut, out: Array, rest: Array, var: Array, params
     factor = factor if scale is None else factor * scale
     shift = -rest * factor if offset is None else offset - rest * factor
     factor, shift = (cut.spread(xp, xp.astype(one, out.dtype)) for one in (factor, shift))
-    per = slice(2, 3) if cut.inner >= _PLAIN else slice(3, 4)
     for at in cut.blocks():
-        y = cut.open(xp, out[at[1], at[3]])
-        y *= factor[at[per]]
-        y += shift[at[per]]
+        y = cut.open(xp, out[at.rows, at.columns])
+        y *= factor[at.values]
+        y += shift[at.values]
 
 
 def _cut(outer: int, channels: int, inner: int) -> _Cut:

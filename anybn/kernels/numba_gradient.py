@@ -12,7 +12,7 @@ import numpy as np
 
 from anybn.kernels.addresses import memory, pointer, row_start
 from anybn.kernels.compiled import compile_cached, inlined
-from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, GROUP, RUN, ZERO, flush
+from anybn.kernels.numba_planes import ALIGN_FROM, FETCH_FROM, GROUP, RUN, ZERO, ahead, flush
 from anybn.kernels.simd import (
     LANES,
     add,
@@ -94,11 +94,7 @@ def gradient_sums_planes(kind, dy, x, dy_strides, x_strides, inner_rows, length,
         for r in range(rows[0], rows[1]):
             start, at = row_start(dy_strides, inner_rows, r, first), row_start(x_strides, inner_rows, r, first)
             for j in range(count):
-                step = 0
-                if fetch and j + 1 < count:
-                    step = x_strides[3]
-                elif fetch and r + 1 < rows[1]:
-                    step = row_start(x_strides, inner_rows, r + 1, first) - at
+                step = ahead(fetch, j + 1 < count, r + 1, rows[1], x_strides, inner_rows, first, at)
                 for i in range(0, length, RUN):
                     n, k, work, total = min(RUN, length - i), center[first + j], memory(part), memory(wide)
                     _run_sums(gradient, data, start + i, at + i, n, k, step, work, total, j * LANES, stride, alone)

@@ -89,6 +89,16 @@ def sums_exact(kind, x, strides, inner_rows, length, channels, rows, shift, sums
             squares[c] += q
 
 
+@inlined
+def ahead(fetch, more, row, until, strides, inner_rows, first, at):
+    """How far on the next plane begins, to be asked of memory early: in this row if there are more, else in the next; 0 is not to ask."""
+    if fetch and more:
+        return strides[3]
+    if fetch and row < until:
+        return row_start(strides, inner_rows, row, first) - at
+    return ZERO
+
+
 @compile_cached
 def sums_planes(kind, x, strides, inner_rows, length, channels, rows, shift, sums, squares):
     """Add to ``sums[c]`` and ``squares[c]`` the sums of ``x - shift[c]`` and its square over these rows of these channels.
@@ -104,11 +114,7 @@ def sums_planes(kind, x, strides, inner_rows, length, channels, rows, shift, sum
         for r in range(rows[0], rows[1]):
             at = row_start(strides, inner_rows, r, first)
             for j in range(count):
-                step = 0
-                if fetch and j + 1 < count:
-                    step = strides[3]
-                elif fetch and r + 1 < rows[1]:
-                    step = row_start(strides, inner_rows, r + 1, first) - at
+                step = ahead(fetch, j + 1 < count, r + 1, rows[1], strides, inner_rows, first, at)
                 for i in range(0, length, RUN):
                     n, k = min(RUN, length - i), shift[first + j]
                     _run_sums(data, at + i, n, k, step, memory(part), memory(wide), j * LANES, stride, alone)

@@ -1,20 +1,18 @@
 """A few waiting threads for kernels that release the GIL. They sleep when there is nothing to do, and never spin.
 
 The caller does not wait for a thread to wake up: it goes on with the tasks that nobody has begun, so that a late thread finds
-nothing left and costs nothing. Where all threads are busy with other callers, a caller does everything itself.
+nothing left and costs nothing. Several callers share the threads: who gives the last round has the help, the others do theirs alone.
 """
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 Task = Callable[[], Any]
-_idle: "deque[_Helper]" = deque()
-_helpers = 0
 
 
 class _Round:
@@ -66,17 +64,21 @@ class _Helper:
         threading.Thread(target=self._loop, name="anybn", daemon=True).start()
 
     def give(self, some: _Round) -> None:
-        """Wake up for this round."""
+        """Wake up for this round, or go on with it: nobody waits for a round before it that was not begun."""
         self.round = some
-        self.wake.release()
+        with suppress(RuntimeError):  # not held: it is about to wake up anyway
+            self.wake.release()
 
     def _loop(self) -> None:
         while True:
             self.wake.acquire()
-            assert self.round is not None
-            self.round.work()
-            self.round = None  # what it refers to is large
-            _idle.append(self)
+            this, self.round = self.round, None  # what it refers to is large
+            if this is not None:
+                this.work()
+            del this
+
+
+_helpers: list[_Helper] = []
 
 
 def run(tasks: Sequence[Task]) -> list[Any]:
@@ -84,7 +86,9 @@ def run(tasks: Sequence[Task]) -> list[Any]:
     if len(tasks) == 1:
         return [tasks[0]()]
     this = _Round(tasks)
-    for helper in _some(len(tasks) - 1):
+    while len(_helpers) < len(tasks) - 1:
+        _helpers.append(_Helper())
+    for helper in _helpers[: len(tasks) - 1]:
         helper.give(this)
     try:
         this.work()
@@ -96,30 +100,8 @@ def run(tasks: Sequence[Task]) -> list[Any]:
     return this.results
 
 
-def _some(wanted: int) -> list[_Helper]:
-    """Return idle helpers, and new ones while there are fewer than were ever wanted at once."""
-    global _helpers
-    found: list[_Helper] = []
-    while len(found) < wanted:
-        try:
-            found.append(_idle.pop())
-        except IndexError:
-            if _helpers >= wanted:
-                break
-            _helpers += 1
-            found.append(_Helper())
-    return found
-
-
-def _forget() -> None:
-    """A forked child has none of its parent's threads."""
-    global _helpers
-    _idle.clear()
-    _helpers = 0
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_helpers.clear)  # a child has none of its parent's threads
 
 
 def split(total: int, parts: int, least: int = 1) -> list[tuple[int, int]]:

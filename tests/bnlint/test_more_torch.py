@@ -298,3 +298,26 @@ def test_an_override_of_train_that_forgets_a_part_is_reported(train, missing):
 def test_an_override_that_is_whole_or_no_override_at_all_is_none(train):
     """A method named train that trains is not the mode switch."""
     assert overridden(train) == []
+
+
+@pytest.mark.parametrize(
+    ("bases", "found"),
+    [("", []), ("(Hook)", []), ("(object)", []), ("(Unknown)", ["BN205"]), ("(nn.Module)", ["BN205"])],
+)
+def test_an_object_that_is_no_network_has_no_mode_to_follow(bases, found):
+    """A hook drops what it is asked to; a class whose bases are not all known may be a network."""
+    text = f"""
+from torch import nn
+from torch.nn import functional as F
+from elsewhere import Unknown
+
+
+class Hook:
+    pass
+
+
+class Skip{bases}:
+    def new_forward(self, module, x):
+        return F.dropout(module(x), p=0.5)
+"""
+    assert [code for _, code in reported({"hooks.py": text})] == found

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from bnlint.facts import model as m
-from bnlint.facts.walk import walk
+from bnlint.facts.walk import dotted, walk
 from bnlint.frameworks import torch as table
 from bnlint.project.calls import Calls
-from bnlint.project.names import Definition, Names, Parameter, Value
+from bnlint.project.names import Definition, External, Names, Parameter, Value
 from bnlint.project.scopes import Scope
 from bnlint.project.torch.layers import Layers
 from bnlint.project.torch.words import Vocabulary
@@ -16,13 +16,17 @@ Flag = Literal["missing", "constant", "given", "unknown"]
 
 
 class Use(NamedTuple):
-    """A call of a functional layer; `in_module` is the class of the method around it, if that is a torch module."""
+    """A call of a functional layer; `in_module` is the class of the method around it, if that is a torch module.
+
+    `apart` says that it is a class which certainly is none: its objects have no mode to follow.
+    """
 
     call: m.Call
     scope: Scope
     name: str
     flag: Flag
     in_module: Definition | None
+    apart: bool = False
 
 
 class Functional:
@@ -80,8 +84,20 @@ class Functional:
 
     def _uses(self, file: m.FileFacts, positions: dict[str, int]) -> Iterator[Use]:
         for call, scope, name in self._named(file, frozenset(positions)):
-            module = self.module_around(scope)
-            yield Use(call, scope, name, self._flag(call, positions[name]), module)
+            flag = self._flag(call, positions[name])
+            yield Use(call, scope, name, flag, self.module_around(scope), self._is_apart(scope))
+
+    def _is_apart(self, scope: Scope) -> bool:
+        cls = self.names.class_of(scope)
+        return cls is not None and all(self._is_ours(one) for one in self.names.ancestors(cls))
+
+    def _is_ours(self, cls: Definition | External) -> bool:
+        """Whether a class is one of the project, and so are its bases, all of them known."""
+        if isinstance(cls, External):
+            return False
+        assert isinstance(cls.node, m.Class)
+        bases = [base.value for base in cls.node.bases if base.keyword is None]
+        return len(self.names.bases(cls)) == sum(dotted(base) != "object" for base in bases)
 
     def _named(self, file: m.FileFacts, wanted: frozenset[str]) -> Iterator[tuple[m.Call, Scope, str]]:
         lasts = {name.rsplit(".", 1)[-1] for name in wanted}

@@ -23,6 +23,8 @@ class Layers:
         self.names = names
         self.calls = calls
         self._held: dict[tuple[str, int, bool], Holding] = {}
+        self._variables: dict[tuple[str, int], Holding] = {}
+        self._parameters: dict[tuple[str, int], Holding] = {}
         self._module: dict[tuple[str, int], bool] = {}
 
     def is_module(self, cls: Definition) -> bool:
@@ -106,11 +108,12 @@ class Layers:
         return self._mention(expr, scope)
 
     def _handed_on(self, param: m.Param, scope: Scope) -> Holding:
-        key = (scope.path, param.default.at if param.default is not None else -1, True)
-        if key not in self._held:
-            self._held[key] = UNKNOWN  # a function that calls itself
-            self._held[key] = self._defaulted(param, scope, scope.parent or scope, False)
-        return self._held[key]
+        assert param.default is not None
+        key = (scope.path, param.default.at)
+        if key not in self._parameters:
+            self._parameters[key] = UNKNOWN  # a function that calls itself
+            self._parameters[key] = self._defaulted(param, scope, scope.parent or scope, False)
+        return self._parameters[key]
 
     def _scopes_below(self, scope: Scope) -> Iterator[Scope]:
         yield scope
@@ -152,11 +155,11 @@ class Layers:
 
     def _variable(self, value: Value) -> Holding:
         """What the expression holds that a variable was given; looked at once."""
-        key = (value.scope.path, -2 - value.expr.at, False)
-        if key not in self._held:
-            self._held[key] = NOTHING
-            self._held[key] = self.of_expression(value.expr, value.scope)
-        return self._held[key]
+        key = (value.scope.path, value.expr.at)
+        if key not in self._variables:
+            self._variables[key] = NOTHING
+            self._variables[key] = self.of_expression(value.expr, value.scope)
+        return self._variables[key]
 
     def _own(self, meaning: Definition, *, call: m.Call | None) -> Holding:
         if isinstance(meaning.node, m.Class):

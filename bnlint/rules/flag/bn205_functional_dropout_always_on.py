@@ -61,7 +61,8 @@ def _finding(file: FileFacts, use: Use, why: str) -> Finding:
         fix = Fix(
             "Pass training=self.training", "safe", (Edit(use.call.at, "add_keyword", ("training", "self.training")),)
         )
-    # A constant True is often meant (Monte Carlo dropout); outside of a module nobody can say which mode is right.
-    confidence = "low" if why == "constant" else "high" if use.in_module is not None else "medium"
+    # A constant True is often meant (Monte Carlo dropout); outside of a module nobody can say which mode is right, and
+    # a hook, a guidance or an augmentation has none.
+    confidence = "low" if why == "constant" or use.apart else "high" if use.in_module is not None else "medium"
     name = use.name.rsplit(".", 1)[-1]
     return META.finding(file.path, use.call.at, call=f"F.{name}", reason=_REASONS[why], fix=fix, confidence=confidence)  # type: ignore[arg-type]
