@@ -1,14 +1,13 @@
 """Every use of a batch norm, of any framework: called, bound by partial, configured by a scope or a dict, or set later."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from bnlint.facts import model as m
 from bnlint.facts.walk import walk
 from bnlint.frameworks.norms import Norm, norm_named
 from bnlint.frameworks.torch import NORM_TYPES
-from bnlint.project.calls import Site
+from bnlint.project.calls import Calls, Site
 from bnlint.project.names import External, Parameter, Value
 from bnlint.project.norm_names import NormNames
 from bnlint.project.scopes import Scope
@@ -41,9 +40,9 @@ class NormUse(NamedTuple):
 class Norms(NormNames):
     """Uses of batch norms, file by file."""
 
-    @cached_property
-    def _found(self) -> dict[str, tuple[NormUse, ...]]:
-        return {}
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(calls)
+        self._found: dict[str, tuple[NormUse, ...]] = {}
 
     def uses(self, path: str) -> tuple[NormUse, ...]:
         """All uses in one file, in no particular order."""
